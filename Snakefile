@@ -1,0 +1,36 @@
+"""BitSweep: a grid of fine-tuning runs, selected by validation, tested once, reported with intervals.
+
+snakemake --cores N                                   the default experiment, config.yaml
+snakemake --cores N --configfile configs/imdb.yaml    another experiment
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+# Configs stand alone: one that is named on the command line replaces the default instead of being laid over it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/select.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    """The experiment's report."""
+    default_target: True
+    input:
+        f"{REPORT}/index.html",
+        f"{REPORT}/report.md",
+        f"{REPORT}/summary.json",
+        expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
+        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=["svg", "png"]),
+
+
+localrules:
+    all,

@@ -1,0 +1,98 @@
+"""Labelled texts: from an installed package or from the Hub's files to three splits."""
+
+import importlib.metadata
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.errors import UserError
+from bitsweep.files import whole_file
+
+
+def read_package(package: str, file: str, where: dict[str, str], text: str, label: str) -> pd.DataFrame:
+    """The rows of the CSV `file` of an installed package whose columns have the values of `where`: text and label.
+
+    The file is found through the package's metadata: importing a data package may load all of it. Raises UserError for
+    a column that is not there.
+    """
+    table = pd.read_csv(Path(str(importlib.metadata.distribution(package).locate_file(file))))
+    need_columns(table, [text, label, *where], file)
+    for column, value in where.items():
+        table = table[table[column].astype(str) == value]
+    if table.empty:
+        raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
+    return name_columns(table, text, label)
+
+
+def read_parquet(path: str | Path, text: str, label: str) -> pd.DataFrame:
+    """All rows of a Parquet file: text and label. Raises UserError for a column that is not there."""
+    table = pd.read_parquet(path)
+    need_columns(table, [text, label], Path(path).name)
+    return name_columns(table, text, label)
+
+
+def need_columns(table: pd.DataFrame, columns: list[str], file: str) -> None:
+    for column in columns:
+        if column not in table.columns:
+            raise UserError(
+                f"The data have no column {column!r}: set data.text, data.label or data.where to columns of {file}, "
+                f"which has {', '.join(map(str, table.columns))}."
+            )
+
+
+def name_columns(table: pd.DataFrame, text: str, label: str) -> pd.DataFrame:
+    table = table[[text, label]].set_axis(["text", "label"], axis=1)
+    return table.reset_index(drop=True)
+
+
+def check_rows(table: pd.DataFrame, label_names: list[str], where: str) -> None:
+    """Raises UserError for a text that is missing or a label that is no index of `label_names`."""
+    missing = table.index[table["text"].isna()]
+    if len(missing):
+        raise UserError(f"Row {missing[0]} of {where} has no text: remove it from the data.")
+    known = range(len(label_names))
+    unknown = table.index[~table["label"].isin(known)]
+    if len(unknown):
+        raise UserError(
+            f"Row {unknown[0]} of {where} has label {table['label'][unknown[0]]!r}, but label_names names the labels "
+            f"0 to {known[-1]}: correct label_names or the data."
+        )
+
+
+def split_rows(
+    labelled: pd.DataFrame, official_test: pd.DataFrame | None, held_out: float, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Training, validation and test rows, each with `row`, its number in the source.
+
+    The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. Without an
+    official test split the first half of what is held out validates and the second half tests: they are disjoint.
+    """
+    from datasets import Dataset
+
+    numbers = Dataset.from_dict({"row": range(len(labelled))})
+    try:
+        parts = numbers.train_test_split(held_out, seed=seed)
+    except ValueError as error:
+        raise UserError(f"split.held_out is {held_out}, which {len(labelled)} rows do not allow: {error}") from None
+    numbered = labelled.assign(row=range(len(labelled)))
+    train, rest = (numbered.iloc[parts[part]["row"]] for part in ("train", "test"))
+    if official_test is not None:
+        return train, rest, official_test.assign(row=range(len(official_test)))
+    half = len(rest) // 2
+    if half == 0:
+        raise UserError(f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it.")
+    return train, rest.iloc[:half], rest.iloc[half:]
+
+
+def save_rows(table: pd.DataFrame, path: str | Path) -> None:
+    with whole_file(path) as part:
+        table.to_parquet(part, index=False)
+
+
+def limit_rows(table: pd.DataFrame, limit: int | None, split: str) -> pd.DataFrame:
+    """The first `limit` rows; raises UserError where there are fewer."""
+    if limit is None:
+        return table
+    if limit > len(table):
+        raise UserError(f"limit.{split} is {limit}, but the split has {len(table)} rows: lower it, or set it to null.")
+    return table.iloc[:limit]

@@ -1,0 +1,86 @@
+"""Dropout from cheap random bits, seeded by counter.
+
+torch's `bernoulli_` takes a quarter of the time of a small encoder's training on a CPU. Here each element takes 16 bits
+from numpy's SFC64, so the rate is exact to 1/65536, and the kept elements are scaled by one over the rate kept, as in
+Srivastava et al., 2014, and `torch.nn.Dropout`.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import eager_mask
+
+from bitsweep.seeding import stream_key
+
+ATTENTION = "bitsweep"
+
+
+class Noise:
+    """The random bits of one micro-batch: `seed` names them, whatever was drawn before."""
+
+    def __init__(self) -> None:
+        self.bits = np.random.SFC64(0)
+
+    def seed(self, *name: int | str) -> None:
+        self.bits = np.random.SFC64(stream_key(*name))
+
+    def dropped(self, shape: torch.Size, rate: float) -> torch.Tensor:
+        """A boolean tensor of `shape`, True with probability round(rate * 65536) / 65536, independently."""
+        count = shape.numel()
+        raw = self.bits.random_raw((count + 3) // 4).view(np.int16)[:count]
+        return (torch.from_numpy(raw) < round(rate * 65536) - 32768).view(shape)
+
+
+class DropoutFunction(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, dropped: torch.Tensor, scale: float) -> torch.Tensor:
+        ctx.save_for_backward(dropped)
+        ctx.scale = scale
+        return (x * scale).masked_fill_(dropped, 0)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (dropped,) = ctx.saved_tensors
+        return (gradient * ctx.scale).masked_fill_(dropped, 0), None, None
+
+
+def dropout(x: torch.Tensor, rate: float, noise: Noise) -> torch.Tensor:
+    """`x` with a share `rate` of its elements set to 0 and the others divided by the share kept."""
+    if rate == 0:
+        return x
+    kept = 1 - round(rate * 65536) / 65536
+    return DropoutFunction.apply(x, noise.dropped(x.shape, rate), 1 / kept)
+
+
+class CheapDropout(nn.Module):
+    """Stands in for `torch.nn.Dropout`."""
+
+    def __init__(self, p: float, noise: Noise) -> None:
+        super().__init__()
+        self.p = p
+        self.noise = noise
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return dropout(x, self.p, self.noise) if self.training else x
+
+
+def attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_):
+    """transformers' eager attention with the cheap dropout. query, key, value: (n, heads, length, head size)."""
+    weights = torch.matmul(query, key.transpose(2, 3)) * (query.size(-1) ** -0.5 if scaling is None else scaling)
+    if attention_mask is not None:
+        weights = weights + attention_mask
+    weights = module.dropout(torch.softmax(weights, dim=-1))
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
+
+
+def install(model: nn.Module) -> Noise:
+    """Replaces the dropout layers of a transformers model on the CPU; returns the source of their bits."""
+    noise = Noise()
+    for module in model.modules():
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, CheapDropout(child.p, noise))
+    AttentionInterface.register(ATTENTION, attention)
+    AttentionMaskInterface.register(ATTENTION, eager_mask)
+    return noise

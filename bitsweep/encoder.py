@@ -1,0 +1,102 @@
+"""The pretrained encoder: brought into one shape, so that all later steps read one kind of folder, offline."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bitsweep.errors import UserError
+from bitsweep.files import read_json, whole_file, write_json
+
+WEIGHTS = "model.safetensors"
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt.index", "tf_model.h5")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+
+
+def choose_files(names: list[str], place: str, key: str) -> list[str]:
+    """Those of a model folder's files that are needed. Raises UserError where it lacks what cannot be done without.
+
+    `place` names the folder and `key` the config's key that chose it, for the sentence.
+    """
+    if "config.json" not in names:
+        raise UserError(f"{place} has no config.json: set {key} to a folder that transformers saved.")
+    if WEIGHTS not in names:
+        pickles = [name for name in PICKLES if name in names]
+        if pickles:
+            raise UserError(
+                f"{place} has its weights only as {pickles[0]}, which may run code when it is read: set {key} to one "
+                f"with {WEIGHTS}, or convert it with transformers' save_pretrained."
+            )
+        raise UserError(f"{place} has no {WEIGHTS}: set {key} to one that has it.")
+    tokenizers = [name for name in TOKENIZER_FILES if name in names]
+    if not tokenizers:
+        raise UserError(f"{place} has no tokenizer (tokenizer.json or vocab.txt): set {key} to one that has it.")
+    return ["config.json", WEIGHTS, *tokenizers]
+
+
+def check_max_length(config_file: Path, max_length: int) -> None:
+    """Raises UserError where texts of `max_length` tokens would not fit the encoder's positions."""
+    try:
+        positions = read_json(config_file).get("max_position_embeddings")
+    except (ValueError, AttributeError):
+        raise UserError(f"{config_file} is not a JSON object: take the encoder's files anew.") from None
+    # Encoders with relative positions, such as DeBERTa, may have -1 or nothing here.
+    if isinstance(positions, int) and 0 < positions < max_length:
+        raise UserError(f"max_length is {max_length}, but the encoder reads at most {positions} tokens: lower it.")
+
+
+def guess_model_type(name: str) -> str | None:
+    """The architecture that a model's name holds, the longest that fits: how transformers reads folders of before 2020."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    fitting = [kind for kind in CONFIG_MAPPING if kind in name.lower()]
+    return max(fitting, key=len, default=None)
+
+
+def prepare_encoder(source: str | Path, name: str, target: str | Path, max_length: int) -> None:
+    """Writes config.json with its model type, model.safetensors, tokenizer.json and tokenizer_config.json to `target`.
+
+    `source` is a folder as transformers saves it, or an old one with vocab.txt for a tokenizer and a config.json
+    without `model_type`; `name` tells its architecture then. Raises UserError where something is missing.
+    """
+    source, target = Path(source), Path(target)
+    wanted = choose_files([path.name for path in source.iterdir()], name, "encoder")
+    check_max_length(source / "config.json", max_length)
+    config = read_json(source / "config.json")
+    if "model_type" not in config:
+        kind = guess_model_type(Path(name).name)
+        if kind is None:
+            raise UserError(f"{name}/config.json has no model_type: add it, such as bert.")
+        config["model_type"] = kind
+    with tempfile.TemporaryDirectory() as folder:
+        for file in wanted:
+            if file not in ("config.json", WEIGHTS):
+                shutil.copyfile(source / file, Path(folder) / file)
+        write_json(Path(folder) / "config.json", config)
+        save_tokenizer(Path(folder), target)
+    write_json(target / "config.json", config)
+    with whole_file(target / WEIGHTS) as part:
+        shutil.copyfile(source / WEIGHTS, part)
+
+
+def save_tokenizer(source: Path, target: Path) -> None:
+    """Writes the fast tokenizer of `source` to `target`; one made from vocab.txt gets its tokenizer.json here."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        for file in ("tokenizer.json", "tokenizer_config.json"):
+            if not (Path(folder) / file).is_file():
+                raise UserError(f"The tokenizer of {source} cannot be saved as {file}: take an encoder with a fast one.")
+            with whole_file(target / file) as part:
+                shutil.copyfile(Path(folder) / file, part)

@@ -1,0 +1,47 @@
+"""What the encoder reads, token by token: for the report."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.files import read_json
+from bitsweep.tokenization import load_tokenizer
+
+SENTENCES = ["Hello world!", "How are you?"]
+REVIEWS = 3
+
+
+def shortest_texts(texts: pd.Series, count: int) -> list[str]:
+    """The `count` shortest texts, each once: short enough to be shown whole."""
+    unique = texts.drop_duplicates()
+    return unique.loc[unique.str.len().sort_values(kind="stable").index[:count]].tolist()
+
+
+def encoder_inputs(encoder: str | Path, max_length: int, texts: pd.Series) -> pd.DataFrame:
+    """The arrays that the encoder takes, one row a token.
+
+    Columns: group (`sentences`, `pair` or `reviews`; each group is padded to its longest), text, position, token,
+    input_ids, token_type_ids, attention_mask.
+    """
+    tokenizer = load_tokenizer(encoder, max_length)
+    groups = {
+        "sentences": list(SENTENCES),
+        "pair": [tuple(SENTENCES)],
+        "reviews": shortest_texts(texts, REVIEWS),
+    }
+    pad_id, pad_token = padding(encoder)
+    tokenizer.enable_padding(pad_id=pad_id, pad_token=pad_token)
+    rows = []
+    for group, members in groups.items():
+        for member, encoding in zip(members, tokenizer.encode_batch(members), strict=True):
+            text = member if isinstance(member, str) else " | ".join(member)
+            arrays = zip(encoding.tokens, encoding.ids, encoding.type_ids, encoding.attention_mask, strict=True)
+            rows += [(group, text, position, *values) for position, values in enumerate(arrays)]
+    columns = ["group", "text", "position", "token", "input_ids", "token_type_ids", "attention_mask"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def padding(encoder: str | Path) -> tuple[int, str]:
+    """The id and the token that pad, by the encoder's config."""
+    pad_id = read_json(Path(encoder) / "config.json").get("pad_token_id") or 0
+    return pad_id, load_tokenizer(encoder, 8).id_to_token(pad_id)

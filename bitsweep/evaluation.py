@@ -1,0 +1,67 @@
+"""The selected runs on the test split: their weights are checked to be the ones that were selected, then used once."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from bitsweep.errors import UserError
+from bitsweep.files import read_json, sha256_file
+from bitsweep.grid import run_path, spell_number
+from bitsweep.model import build_classifier, digest_state, load_trained
+from bitsweep.tokens import Tokens
+from bitsweep.training import Recipe, predict, prepare, score
+
+
+def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tuple[torch.nn.Module, Recipe]:
+    """The model of the finished run in `folder`, at its best epoch.
+
+    Raises UserError where the weights are not those that `expected_sha256` names, or were trained from another encoder
+    or other settings than the run's result says.
+    """
+    result = read_json(folder / "result.json")
+    made_from = result["made_from"]
+    weights = folder / "weights.safetensors"
+    if sha256_file(weights) != expected_sha256 or result["weights_sha256"] != expected_sha256:
+        raise UserError(f"{weights} is not the file that was selected: delete the folder {folder} and run again.")
+    model = build_classifier(encoder, made_from["labels"], made_from["recipe"]["seed"])
+    if digest_state(model) != made_from["initial_state_sha256"]:
+        raise UserError(f"{folder} was trained from another encoder than {encoder}: delete the folder and run again.")
+    load_trained(weights, model, made_from)
+    return model, Recipe(**made_from["recipe"])
+
+
+def evaluate(mode: str, selected: dict, runs: Path, encoder: Path, test: Tokens) -> tuple[dict, pd.DataFrame]:
+    """Scores every selected run of a mode (one a seed) on the test split.
+
+    Returns the mode's scores (means over seeds and each seed's) and a table with a row for each seed and test example:
+    seed, example, label, prediction, and one column `logit_<label>` a label.
+    """
+    scores, tables = [], []
+    for run in selected["runs"]:
+        setting = {
+            "mode": mode,
+            "batch_size": str(selected["batch_size"]),
+            "learning_rate": spell_number(selected["learning_rate"]),
+            "seed": str(run["seed"]),
+        }
+        folder = runs / run_path(setting)
+        model, recipe = rebuild_classifier(folder, encoder, run["weights_sha256"])
+        prepare(model, recipe)
+        logits = predict(model, test, recipe)
+        scores.append({"seed": run["seed"], "epoch": run["epoch"], **score(logits, test.labels)})
+        table = pd.DataFrame(logits.numpy(), columns=[f"logit_{label}" for label in range(logits.shape[1])])
+        table.insert(0, "prediction", logits.argmax(-1).numpy())
+        table.insert(0, "label", test.labels.numpy())
+        table.insert(0, "example", range(len(test)))
+        table.insert(0, "seed", run["seed"])
+        tables.append(table)
+    means = pd.DataFrame(scores)[["accuracy", "loss"]].mean()
+    evaluation = {
+        "mode": mode,
+        "examples": len(test),
+        "accuracy": float(means["accuracy"]),
+        "loss": float(means["loss"]),
+        "runs": scores,
+    }
+    return evaluation, pd.concat(tables, ignore_index=True)

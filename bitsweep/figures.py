@@ -1,0 +1,98 @@
+"""Heat maps and learning curves, as SVG and PNG through altair and vl-convert, which need no browser and no network."""
+
+from pathlib import Path
+
+import altair as alt
+import pandas as pd
+
+from bitsweep.files import whole_file
+from bitsweep.grid import spell_number
+
+FONT = "Helvetica, Arial, sans-serif"
+# Okabe and Ito, 2008: told apart by colour-blind readers; dashes tell the modes apart without colour.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
+
+
+def heat_map(runs: pd.DataFrame, mode: str, selected: dict | None) -> alt.LayerChart:
+    """Validation accuracy of a mode over batch size x learning rate, mean over seeds; the selected cell is framed."""
+    cells = (
+        runs[runs["mode"] == mode]
+        .groupby(["batch_size", "learning_rate"], as_index=False)
+        .agg(accuracy=("validation_accuracy", "mean"), diverged=("diverged", "any"))
+    )
+    cells.loc[cells["diverged"], "accuracy"] = float("nan")
+    cells["percent"] = cells["accuracy"] * 100
+    cells["label"] = [f"{value:.1f}" if value == value else "diverged" for value in cells["percent"]]
+    middle = (cells["percent"].min() + cells["percent"].max()) / 2
+    cells["rate"] = cells["learning_rate"].map(spell_number)
+    rates = [spell_number(rate) for rate in sorted(cells["learning_rate"].unique())]
+    chosen = cells.iloc[:0]
+    if selected:
+        chosen = cells[
+            (cells["batch_size"] == selected["batch_size"]) & (cells["learning_rate"] == selected["learning_rate"])
+        ]
+    position = {
+        "x": alt.X("rate:O", sort=rates, title="learning rate", axis=alt.Axis(labelAngle=0)),
+        "y": alt.Y("batch_size:O", title="batch size"),
+    }
+    squares = (
+        alt.Chart(cells)
+        .mark_rect()
+        .encode(
+            **position,
+            color=alt.Color("percent:Q", title="accuracy, %", scale=alt.Scale(scheme="viridis", zero=False)),
+        )
+    )
+    numbers = (
+        alt.Chart(cells)
+        .mark_text(fontSize=13)
+        .encode(
+            **position,
+            text="label:N",
+            color=alt.condition(f"datum.percent < {middle}", alt.value("white"), alt.value("black")),
+        )
+    )
+    frame = alt.Chart(chosen).mark_rect(fill=None, stroke="#D55E00", strokeWidth=4).encode(**position)
+    width, height = 78 * len(rates), 44 * cells["batch_size"].nunique()
+    title = alt.TitleParams(f"Validation accuracy, {mode}", subtitle="per cent; the selected setting is framed")
+    return (squares + numbers + frame).properties(width=width, height=height, title=title)
+
+
+def learning_curves(epochs: pd.DataFrame, selected: dict[str, dict | None]) -> alt.HConcatChart:
+    """Validation accuracy after every epoch, one line a run and one panel a mode; the selected runs stand out."""
+    epochs = epochs.assign(percent=epochs["validation_accuracy"] * 100, chosen=False)
+    for mode, choice in selected.items():
+        if choice:
+            epochs.loc[
+                (epochs["mode"] == mode)
+                & (epochs["batch_size"] == choice["batch_size"])
+                & (epochs["learning_rate"] == choice["learning_rate"]),
+                "chosen",
+            ] = True
+    epochs["run"] = [
+        f"{spell_number(rate)}/{size}/{seed}"
+        for rate, size, seed in zip(epochs["learning_rate"], epochs["batch_size"], epochs["seed"], strict=True)
+    ]
+    scale = alt.Scale(zero=False, domain=[epochs["percent"].min() - 1, epochs["percent"].max() + 1])
+    panels = []
+    for index, mode in enumerate(selected):
+        rows = epochs[epochs["mode"] == mode]
+        lines = alt.Chart(rows).encode(
+            x=alt.X("epoch:O", title="epoch", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("percent:Q", title="validation accuracy, %", scale=scale),
+            detail="run:N",
+        )
+        thin = lines.mark_line(strokeWidth=1, opacity=0.45, color="#777777").transform_filter("!datum.chosen")
+        thick = lines.mark_line(strokeWidth=3, color=COLOURS[index % len(COLOURS)], point=True).transform_filter(
+            "datum.chosen"
+        )
+        panels.append((thin + thick).properties(width=300, height=260, title=f"{mode}: all runs, selected one thick"))
+    return alt.hconcat(*panels).resolve_scale(y="shared")
+
+
+def save_chart(chart: alt.TopLevelMixin, svg: str | Path, png: str | Path) -> None:
+    """Writes a chart as SVG and, at twice the size, as PNG."""
+    chart = chart.configure(font=FONT, background="white").configure_title(anchor="start", fontSize=15)
+    for path, options in ((svg, {}), (png, {"scale_factor": 2})):
+        with whole_file(path) as part:
+            chart.save(str(part), **options)

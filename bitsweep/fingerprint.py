@@ -1,0 +1,66 @@
+"""What a script computes, as a digest: it changes with the code, not with comments, formatting or time stamps.
+
+Snakemake follows neither the imports of a script nor tells a comment from code; a rule that carries this digest among
+its params reruns when, and only when, its script or a local module behind it computes something else.
+"""
+
+import ast
+import hashlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class DocstringRemover(ast.NodeTransformer):
+    """Leaves out what computes nothing: docstrings."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        self.generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            # Strings that stand alone document what is beside them; they compute nothing.
+            body = [part for part in body if not is_string(part)]
+            node.body = body or [ast.Pass()]
+        return node
+
+
+def is_string(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def local_modules(tree: ast.AST) -> set[str]:
+    """Names of the modules of `bitsweep` that a syntax tree imports, wherever in it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "bitsweep"}
+
+
+def module_path(name: str) -> Path | None:
+    path = ROOT.joinpath(*name.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def fingerprint(script: str, *data: str) -> str:
+    """SHA-256 of what `scripts/<script>.py` and all local modules behind it compute, and of `data` files' bytes."""
+    found: dict[Path, str] = {}
+    queue = [ROOT / "scripts" / f"{script}.py"]
+    while queue:
+        path = queue.pop()
+        if path in found:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        queue += [module for name in local_modules(tree) if (module := module_path(name))]
+        found[path] = ast.unparse(DocstringRemover().visit(tree))
+    digest = hashlib.sha256()
+    for path, code in sorted(found.items()):
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\n{code}\n".encode())
+    for name in data:
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""The classifier of a run: the encoder's pretrained weights under a head drawn by the run's seed."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from bitsweep.errors import UserError
+from bitsweep.files import whole_file
+from bitsweep.seeding import stream_key
+
+
+def build_classifier(encoder: str | Path, labels: int, seed: int) -> PreTrainedModel:
+    """Loads the encoder's folder as a sequence classifier in float32, without a network.
+
+    What the folder has no weights for, the head above all, is drawn as transformers draws it, from a stream that
+    `seed` alone determines: the modes of one seed start from the same head.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_key(seed, "head") % 2**63)
+        return AutoModelForSequenceClassification.from_pretrained(
+            encoder, num_labels=labels, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+
+
+def digest_state(model: torch.nn.Module) -> str:
+    """SHA-256 over the names, shapes and bytes of all parameters, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, parameter in sorted(model.named_parameters()):
+        digest.update(f"{name} {tuple(parameter.shape)}\n".encode())
+        digest.update(parameter.detach().cpu().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def save_trained(path: str | Path, weights: dict[str, torch.Tensor], info: dict) -> None:
+    """Writes the trained parameters as safetensors; `info` (JSON) goes into the file's header."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata={"info": json.dumps(info, sort_keys=True)})
+
+
+def load_trained(path: str | Path, model: torch.nn.Module, info: dict) -> None:
+    """Puts trained parameters into `model`, which must be as it was when the run's training began.
+
+    Raises UserError where the file was made from other settings or another encoder than `info` says, or where its
+    parameters do not fit the model.
+    """
+    with safe_open(path, framework="pt") as file:
+        found = json.loads(file.metadata()["info"])
+        if found != info:
+            raise UserError(
+                f"{path} holds weights of {found}, but {info} was expected: delete the run's folder and run again"
+            )
+        parameters = dict(model.named_parameters())
+        with torch.no_grad():
+            for name in file.keys():
+                tensor = file.get_tensor(name)
+                if name not in parameters or parameters[name].shape != tensor.shape:
+                    raise UserError(f"{path}: parameter {name} does not fit the encoder: delete the run's folder")
+                parameters[name].copy_(tensor)

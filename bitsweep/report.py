@@ -1,0 +1,201 @@
+"""The report: one Markdown text, and the same as an HTML page that holds its figures and opens without a network."""
+
+import base64
+import html
+import mimetypes
+from pathlib import Path
+
+import pandas as pd
+from markdown_it import MarkdownIt
+
+from bitsweep import prose, tables
+
+STYLE = Path(__file__).with_name("report.css")
+INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
+GROUPS = {
+    "sentences": "Two sentences, each read alone, padded to the longer one:",
+    "pair": "The same two as one pair: the second segment has token type 1:",
+    "reviews": "The shortest reviews of the training split, whole, padded to the longest of them:",
+}
+
+
+def section(title: str, *parts: str) -> str:
+    return "\n\n".join([f"## {title}", *parts])
+
+
+def figure(name: str, caption: str) -> str:
+    return f"![{caption}](figures/{name}.svg)"
+
+
+def input_section(inputs: pd.DataFrame) -> str:
+    """What the encoder reads, token by token; `inputs` as `encoder_input.encoder_inputs` makes it."""
+    parts = [
+        "A text reaches the encoder as three rows of whole numbers, one column a token. "
+        "**input_ids** are the places of the word pieces in the encoder's vocabulary, with the special tokens that open "
+        "and close a text. **token_type_ids** say which of two segments a piece belongs to: 0 for the first or only "
+        "one, 1 for the second. **attention_mask** is 1 where the encoder shall look and 0 at the padding, which makes "
+        "texts of unequal length one rectangle."
+    ]
+    for group, rows in inputs.groupby("group", sort=False):
+        parts.append(GROUPS[group])
+        for text, tokens in rows.groupby("text", sort=False):
+            parts += [input_sentence(text, tokens), input_table(tokens)]
+    return section("What the encoder reads", *parts)
+
+
+def input_sentence(text: str, tokens: pd.DataFrame) -> str:
+    read = tokens[tokens["attention_mask"] == 1]
+    padding = len(tokens) - len(read)
+    ending = f"{padding} of padding, which the mask hides" if padding else "no padding"
+    second = int((read["token_type_ids"] == 1).sum())
+    segments = f", {second} of them in the second segment" if second else ""
+    return f"“{escape_markdown(text)}”: {len(read)} tokens{segments}, then {ending}."
+
+
+def escape_markdown(text: str) -> str:
+    """A text of the data as it is, whatever signs of Markdown or HTML it holds, on one line."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-.!|&~$:\"'" else sign for sign in " ".join(text.split()))
+
+
+def input_table(tokens: pd.DataFrame) -> str:
+    wide = tokens.set_index("position")[INPUT_ROWS].T.reset_index()
+    wide.columns = ["position", *map(str, range(len(tokens)))]
+    wide = wide.map(lambda value: escape_markdown(str(value)) if isinstance(value, str) else value)
+    return wide.astype(str).to_markdown(index=False, disable_numparse=True)
+
+
+def question_section(experiment: dict) -> str:
+    examples = experiment["examples"]
+    return section(
+        "What was asked",
+        f"Which way of fine-tuning **{experiment['encoder']}** wins on **{experiment['data']}**: "
+        f"{prose.join(experiment['grid']['mode'])}, at which batch size and learning rate, and by how much?",
+        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after every "
+        f"epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
+        f"{experiment['max_length']} tokens. {prose.test_split_sentence(experiment)}",
+    )
+
+
+def grid_section(summary: dict, grid: pd.DataFrame) -> str:
+    experiment = summary["experiment"]
+    source = experiment["grid_source"]
+    return section(
+        "The grid and where it comes from",
+        f"{summary['runs']['total']} runs: every combination of these values, each trained for "
+        f"{experiment['training']['epochs']} epochs, of which the best by validation accuracy counts.",
+        tables.to_markdown(grid),
+        source or "The config names no source for these values (`grid_source`).",
+    )
+
+
+def validation_section(summary: dict, validation: pd.DataFrame) -> str:
+    figures = [
+        figure(f"heatmap_{mode}", f"Validation accuracy of {mode} over batch size and learning rate")
+        for mode in summary["modes"]
+    ]
+    return section(
+        "Validation",
+        "The selected run of each mode: the highest validation accuracy, then the lower validation loss, fewer steps, "
+        "the smaller learning rate.",
+        tables.to_markdown(tables.readable(validation)),
+        "\n".join(figures),
+        figure("learning_curves", "Validation accuracy after every epoch, all runs"),
+        "All runs are in the table at the end.",
+    )
+
+
+def test_section(summary: dict, test: pd.DataFrame) -> str:
+    return section(
+        "Test",
+        prose.test_split_sentence(summary["experiment"])
+        + " Intervals are Wilson's, for the drawing of the test examples.",
+        tables.to_markdown(tables.readable(test)),
+    )
+
+
+def meaning_section(summary: dict) -> str:
+    if not prose.evaluated(summary):
+        return section("What it means", prose.answer(summary))
+    paragraphs = {
+        "Parameters.": prose.parameters_paragraph(summary),
+        "Accuracy.": prose.accuracy_paragraph(summary),
+        "Size of the training split.": prose.training_size_paragraph(summary),
+        "Which to choose.": prose.choice_paragraph(summary),
+        "What these numbers cannot show.": prose.limits_paragraph(summary),
+    }
+    return section("What it means", *(f"**{title}** {text}" for title, text in paragraphs.items() if text))
+
+
+def methods_section(summary: dict) -> str:
+    experiment, environment = summary["experiment"], summary["environment"]
+    training = experiment["training"]
+    split = experiment["split"]
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    gib = f"{environment['peak_memory_mb'] / 1000:.1f} GB"
+    return section(
+        "Methods",
+        f"Data: {experiment['data']}; held out is a share of {split['held_out']} "
+        f"(`datasets.Dataset.train_test_split`, seed {split['seed']}). Encoder: {experiment['encoder']}, SHA-256 of its "
+        f"weights {environment['encoder_sha256'][:16]}….",
+        f"Training: AdamW (betas 0.9 and 0.999, epsilon 1e-8, weight decay {training['weight_decay']}), the learning "
+        "rate falling linearly to 0 without warm-up, gradients clipped at norm "
+        f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "
+        f"Seeds: {prose.join([str(seed) for seed in experiment['grid']['seed']])}.",
+        f"Intervals: Wilson's for accuracies, the paired percentile bootstrap over test examples for differences, both "
+        f"at {100 * summary['interval_level']:.0f} %.",
+        f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products with "
+        f"float32 parameters, {training['threads']} thread(s) a run; the runs took {environment['run_seconds']:,.0f} s in "
+        f"all and at most {gib} of memory each. Versions: {versions}.",
+    )
+
+
+def runs_section(runs: pd.DataFrame) -> str:
+    shown = runs.drop(columns=["weights_sha256", "train_loss", "peak_memory_mb", "trainable_parameters"])
+    shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
+    return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
+
+
+def compose(
+    summary: dict,
+    runs: pd.DataFrame,
+    inputs: pd.DataFrame,
+    grid: pd.DataFrame,
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+) -> str:
+    """The report as Markdown; its figures are files under `figures/` beside it."""
+    parts = [
+        f"# BitSweep: {summary['experiment']['name']}",
+        prose.answer(summary),
+        question_section(summary["experiment"]),
+        input_section(inputs),
+        grid_section(summary, grid),
+        validation_section(summary, validation),
+        test_section(summary, test),
+        meaning_section(summary),
+        methods_section(summary),
+        runs_section(runs),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def to_html(markdown: str, title: str, folder: Path) -> str:
+    """The page for a report's Markdown, with the style and the images under `folder` put into it."""
+    converter = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+    def image(self, tokens, index, options, env):
+        token = tokens[index]
+        path = folder / token.attrs["src"]
+        kind = mimetypes.guess_type(path.name)[0]
+        data = base64.b64encode(path.read_bytes()).decode()
+        return f'<img src="data:{kind};base64,{data}" alt="{html.escape(token.content)}">'
+
+    converter.add_render_rule("image", image)
+    converter.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>')
+    converter.add_render_rule("table_close", lambda *_: "</table></div>")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
+        f"<body>\n<main>\n{converter.render(markdown)}</main>\n</body>\n</html>\n"
+    )

@@ -1,0 +1,74 @@
+"""The best setting of every mode by the validation split, with its rule for ties."""
+
+import pandas as pd
+
+SETTING = ["mode", "batch_size", "learning_rate"]
+
+
+def describe_result(result: dict) -> dict:
+    """The row of one run in the table of all runs, from its result."""
+    best = result["best"] or {}
+    return {
+        **{key: result["made_from"]["recipe"][key] for key in (*SETTING, "seed")},
+        "epoch": best.get("epoch"),
+        "steps": best.get("steps"),
+        "validation_accuracy": best.get("validation_accuracy"),
+        "validation_loss": best.get("validation_loss"),
+        "train_loss": best.get("train_loss"),
+        "diverged": result["diverged"],
+        **{key: result[key] for key in ("trainable_parameters", "seconds", "tokens_per_second", "peak_memory_mb")},
+        "weights_sha256": result["weights_sha256"],
+    }
+
+
+def rank_settings(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row a setting (mode, batch size, learning rate), the best first within its mode, means over its seeds.
+
+    Higher mean validation accuracy wins, then lower mean validation loss, fewer steps, smaller learning rate, smaller
+    batch size: no two settings tie. A setting of which a run diverged is left out.
+    """
+    sound = runs.groupby(SETTING)["diverged"].transform(lambda diverged: not diverged.any())
+    means = (
+        runs[sound.astype(bool)]
+        .groupby(SETTING, as_index=False)
+        .agg(
+            validation_accuracy=("validation_accuracy", "mean"),
+            validation_loss=("validation_loss", "mean"),
+            steps=("steps", "mean"),
+        )
+    )
+    return means.sort_values(
+        ["mode", "validation_accuracy", "validation_loss", "steps", "learning_rate", "batch_size"],
+        ascending=[True, False, True, True, True, True],
+        ignore_index=True,
+    )
+
+
+def select(runs: pd.DataFrame) -> dict[str, dict | None]:
+    """For every mode the selected setting and its runs, one a seed; None where no setting of it was sound."""
+    ranked = rank_settings(runs)
+    selected: dict[str, dict | None] = {}
+    for mode in runs["mode"].unique():
+        best = ranked[ranked["mode"] == mode].head(1)
+        if best.empty:
+            selected[mode] = None
+            continue
+        chosen = runs.merge(best[SETTING], on=SETTING).sort_values("seed")
+        selected[mode] = {
+            "batch_size": int(best["batch_size"].item()),
+            "learning_rate": float(best["learning_rate"].item()),
+            "validation_accuracy": float(best["validation_accuracy"].item()),
+            "validation_loss": float(best["validation_loss"].item()),
+            "runs": [
+                {
+                    "seed": int(run.seed),
+                    "epoch": int(run.epoch),
+                    "validation_accuracy": float(run.validation_accuracy),
+                    "validation_loss": float(run.validation_loss),
+                    "train_loss": float(run.train_loss),
+                    "weights_sha256": run.weights_sha256,
+                }
+                for run in chosen.itertuples()
+            ],
+        }
+    return selected

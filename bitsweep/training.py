@@ -1,0 +1,210 @@
+"""One run: fine-tuning as `transformers.Trainer` does it by default, without computing on padding.
+
+AdamW, a learning rate that falls linearly to 0 without warm-up, gradients clipped by their norm, dropout as the encoder
+has it, batches drawn by a uniform shuffle every epoch, the last short one kept. A batch is split by length into
+micro-batches whose gradients add up to the batch's own.
+"""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+from bitsweep import dropout
+from bitsweep.modes import freeze
+from bitsweep.seeding import generator, stream_key
+from bitsweep.tokens import Tokens
+
+# Padded tokens of a micro-batch in training: about what keeps the activations of a small encoder in a core's cache.
+TRAINING_TOKENS = 4096
+# Without gradients nothing is kept for later, so that larger batches fit.
+EVALUATION_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run's numbers depend on, besides its data and its encoder."""
+
+    mode: str
+    batch_size: int
+    learning_rate: float
+    seed: int
+    epochs: int
+    weight_decay: float
+    max_grad_norm: float
+    precision: str
+    device: str
+    threads: int
+
+
+@dataclass
+class Outcome:
+    """A trained run. `history` has a row an epoch; `best` is the row of the best epoch, None where none ended well."""
+
+    history: list[dict]
+    best: dict | None
+    weights: dict[str, torch.Tensor]
+    diverged: bool
+    trainable_parameters: int
+    seconds: float
+    tokens_per_second: float
+    peak_memory_mb: float
+
+
+def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Cuts a batch (indices of examples) into micro-batches of like lengths.
+
+    Each pads to at most `budget` tokens, or holds one example that is longer. All examples come once.
+    """
+    batch = batch[np.argsort(lengths[batch], kind="stable")]
+    start = 0
+    for end in range(1, len(batch) + 1):
+        if end == len(batch) or (end + 1 - start) * lengths[batch[end]] > budget:
+            yield batch[start:end]
+            start = end
+
+
+def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], recipe: Recipe) -> torch.Tensor:
+    """Logits of a padded batch, float32 of shape (examples, labels)."""
+    # Encoders without segments (DistilBERT, RoBERTa with a table of one) take no token types.
+    segments = getattr(model.config, "type_vocab_size", 0) > 1
+    inputs = {name: ids.to(recipe.device) for name, ids in batch.items() if segments or name != "token_type_ids"}
+    with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        return model(**inputs).logits.float()
+
+
+@torch.inference_mode()
+def predict(model: torch.nn.Module, tokens: Tokens, recipe: Recipe) -> torch.Tensor:
+    """Logits of all examples of a split, in its order: float32 of shape (n, labels)."""
+    model.eval()
+    logits = torch.empty(len(tokens), model.config.num_labels)
+    for batch in split_by_length(np.arange(len(tokens)), tokens.lengths, EVALUATION_TOKENS):
+        logits[batch] = forward(model, tokens.padded(batch, model.config.pad_token_id or 0), recipe).cpu()
+    return logits
+
+
+def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Accuracy and mean cross-entropy (nats) of logits of shape (n, labels) against labels of shape (n,)."""
+    return {
+        "accuracy": (logits.argmax(-1) == labels).double().mean().item(),
+        "loss": cross_entropy(logits.double(), labels).item(),
+    }
+
+
+def prepare(model: torch.nn.Module, recipe: Recipe) -> dropout.Noise | None:
+    """Makes a model ready for `forward`: its device, threads, attention and source of dropout."""
+    torch.set_num_threads(recipe.threads)
+    torch.use_deterministic_algorithms(True)
+    model.to(recipe.device)
+    return dropout.install(model) if recipe.device == "cpu" else None
+
+
+def train_epoch(
+    model: torch.nn.Module,
+    parameters: list[torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    tokens: Tokens,
+    recipe: Recipe,
+    epoch: int,
+    noise: dropout.Noise | None,
+) -> float:
+    """Trains one epoch (counted from 1); returns the mean loss over its examples, NaN once a batch's is not finite."""
+    model.train()
+    lengths = tokens.lengths
+    order = generator(recipe.seed, "order", epoch).permutation(len(tokens))
+    steps = math.ceil(len(tokens) / recipe.batch_size)
+    total = 0.0
+    for step in range(steps):
+        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        loss_sum = 0.0
+        for part, micro in enumerate(split_by_length(batch, lengths, TRAINING_TOKENS)):
+            seed_dropout(noise, recipe.seed, "dropout", epoch, step, part)
+            logits = forward(model, tokens.padded(micro, model.config.pad_token_id or 0), recipe)
+            labels = tokens.labels[micro].to(recipe.device)
+            loss = cross_entropy(logits, labels, reduction="sum") / len(batch)
+            loss.backward()
+            loss_sum += loss.item() * len(batch)
+        if not math.isfinite(loss_sum):
+            return math.nan
+        total += loss_sum
+        torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
+        done = (epoch - 1) * steps + step
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (1 - done / (steps * recipe.epochs))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return total / len(tokens)
+
+
+def seed_dropout(noise: dropout.Noise | None, *name: int | str) -> None:
+    # What the encoder draws by functions of its own comes from torch's generator, so that is seeded as well.
+    torch.manual_seed(stream_key(*name) % 2**63)
+    if noise is not None:
+        noise.seed(*name)
+
+
+def train(
+    model: torch.nn.Module, train_split: Tokens, validation: Tokens, recipe: Recipe, log: Callable[[str], None] = print
+) -> Outcome:
+    """Trains `model` on one split and scores it on another after every epoch.
+
+    The epoch with the best validation accuracy counts; at equal accuracy the lower loss, then the earlier epoch. A loss
+    that is not finite ends the run as diverged.
+    """
+    start = time.perf_counter()
+    noise = prepare(model, recipe)
+    trained = freeze(model, recipe.mode)
+    parameters = list(trained.values())
+    optimizer = torch.optim.AdamW(
+        parameters, lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=recipe.weight_decay, fused=True
+    )
+    history, best, weights, training_seconds = [], None, {}, 0.0
+    for epoch in range(1, recipe.epochs + 1):
+        epoch_start = time.perf_counter()
+        loss = train_epoch(model, parameters, optimizer, train_split, recipe, epoch, noise)
+        training_seconds += time.perf_counter() - epoch_start
+        scores = score(predict(model, validation, recipe), validation.labels)
+        row = {
+            "epoch": epoch,
+            "steps": epoch * math.ceil(len(train_split) / recipe.batch_size),
+            "train_loss": loss,
+            "validation_loss": scores["loss"],
+            "validation_accuracy": scores["accuracy"],
+        }
+        history.append(row)
+        log(
+            f"epoch {epoch}/{recipe.epochs}: training loss {loss:.4f}, validation loss {scores['loss']:.4f}, "
+            f"validation accuracy {scores['accuracy']:.4f}, {time.perf_counter() - start:.1f} s"
+        )
+        if not (math.isfinite(loss) and math.isfinite(scores["loss"])):
+            log(f"The loss of epoch {epoch} is not finite: the run has diverged and ends here.")
+            break
+        if best is None or (scores["accuracy"], -scores["loss"]) > (
+            best["validation_accuracy"],
+            -best["validation_loss"],
+        ):
+            best, weights = row, {name: parameter.detach().clone() for name, parameter in trained.items()}
+    diverged = not math.isfinite(history[-1]["train_loss"] + history[-1]["validation_loss"])
+    return Outcome(
+        history=history,
+        best=best,
+        weights=weights,
+        diverged=diverged,
+        trainable_parameters=sum(parameter.numel() for parameter in parameters),
+        seconds=time.perf_counter() - start,
+        tokens_per_second=int(train_split.offsets[-1]) * len(history) / training_seconds,
+        peak_memory_mb=peak_memory_mb(),
+    )
+
+
+def peak_memory_mb() -> float:
+    """The largest resident size that this process has had, in MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux kibibytes.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

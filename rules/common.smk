@@ -1,0 +1,54 @@
+# Loads and checks the config; names the folders and the runs. Makes no files.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import Paramspace
+
+sys.path.insert(0, workflow.basedir)
+
+from bitsweep.errors import UserError
+from bitsweep.files import canonical_json, sha256_file
+from bitsweep.fingerprint import fingerprint
+from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
+from bitsweep.settings import load_settings
+
+# Jobs find `python`, the library and the scripts whether or not the environment is active; conda's comes before it.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
+
+try:
+    SETTINGS = load_settings(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{SETTINGS.experiment}"
+RUNS = f"{RESULTS}/runs"
+REPORT = f"{RESULTS}/report"
+ENCODER = f"{RESULTS}/encoder"
+
+GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
+MODES = SETTINGS.grid.mode
+
+
+wildcard_constraints:
+    **{name: "[^/]+" for name in DIMENSIONS},
+    split="train|validation|test",
+
+
+def code(script, *data):
+    """The param by which a rule reruns when, and only when, its script or a module behind it computes otherwise."""
+    return fingerprint(script, *data)
+
+
+def section(name):
+    """A section of the settings as one canonical param: Snakemake compares params without their names."""
+    return canonical_json(getattr(SETTINGS, name).model_dump())
+
+
+def runs_of(modes, file):
+    """The `file` of all runs of the `modes`."""
+    cells = table_of_runs(SETTINGS.grid.model_dump()).to_dict("records")
+    return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]

@@ -1,0 +1,35 @@
+"""Collects the results and histories of all runs into two tables."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.errors import run
+from bitsweep.files import read_json, whole_file
+from bitsweep.grid import run_path, table_of_runs
+from bitsweep.selection import describe_result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--grid", required=True, type=json.loads, help="the config's grid section, as JSON")
+    parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
+    parser.add_argument("--table", required=True, help="CSV file to write: a row a run")
+    parser.add_argument("--epochs", required=True, help="CSV file to write: a row a run and epoch")
+    arguments = parser.parse_args()
+    rows, histories = [], []
+    for cell in table_of_runs(arguments.grid).to_dict("records"):
+        folder = arguments.runs / run_path(cell)
+        row = describe_result(read_json(folder / "result.json"))
+        rows.append(row)
+        setting = {key: row[key] for key in ("mode", "batch_size", "learning_rate", "seed")}
+        histories.append(pd.read_csv(folder / "history.csv").assign(**setting))
+    for table, path in ((pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)):
+        with whole_file(path) as part:
+            table.to_csv(part, index=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,24 @@
+"""Writes what the encoder reads, token by token, as a table."""
+
+import argparse
+
+import pandas as pd
+
+from bitsweep.encoder_input import encoder_inputs
+from bitsweep.errors import run
+from bitsweep.tables import save_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
+    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--rows", required=True, help="Parquet file of the training split")
+    parser.add_argument("--output", required=True, help="CSV file to write")
+    arguments = parser.parse_args()
+    texts = pd.read_parquet(arguments.rows, columns=["text"])["text"]
+    save_table(encoder_inputs(arguments.encoder, arguments.max_length, texts), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

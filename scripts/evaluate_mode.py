@@ -1,0 +1,37 @@
+"""Evaluates a mode's selected run on the test split."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.errors import run
+from bitsweep.evaluation import evaluate
+from bitsweep.files import read_json, whole_file, write_json
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", required=True, help="the mode")
+    parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
+    parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
+    parser.add_argument("--test", required=True, help="tokenized test split")
+    parser.add_argument("--output", required=True, help="JSON file to write")
+    parser.add_argument("--predictions", required=True, help="CSV file to write: a row a test example and seed")
+    arguments = parser.parse_args()
+    selected = read_json(arguments.selection)[arguments.mode]
+    if selected is None:
+        print(f"All runs of {arguments.mode} diverged: there is nothing to evaluate.")
+        scores, predictions = None, pd.DataFrame(columns=["seed", "example", "label", "prediction"])
+    else:
+        test = load_tokens(arguments.test)
+        scores, predictions = evaluate(arguments.mode, selected, arguments.runs, arguments.encoder, test)
+    with whole_file(arguments.predictions) as part:
+        predictions.to_csv(part, index=False)
+    write_json(arguments.output, scores)
+
+
+if __name__ == "__main__":
+    run(main)

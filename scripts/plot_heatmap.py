@@ -1,0 +1,25 @@
+"""Draws a mode's validation accuracy over batch size and learning rate."""
+
+import argparse
+
+import pandas as pd
+
+from bitsweep.errors import run
+from bitsweep.figures import heat_map, save_chart
+from bitsweep.files import read_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", required=True, help="the mode")
+    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
+    parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--svg", required=True, help="SVG file to write")
+    parser.add_argument("--png", required=True, help="PNG file to write")
+    arguments = parser.parse_args()
+    selected = read_json(arguments.selection)[arguments.mode]
+    save_chart(heat_map(pd.read_csv(arguments.runs), arguments.mode, selected), arguments.svg, arguments.png)
+
+
+if __name__ == "__main__":
+    run(main)

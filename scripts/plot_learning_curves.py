@@ -1,0 +1,24 @@
+"""Draws the validation accuracy of all runs over their epochs."""
+
+import argparse
+
+import pandas as pd
+
+from bitsweep.errors import run
+from bitsweep.figures import learning_curves, save_chart
+from bitsweep.files import read_json
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", required=True, help="CSV file with a row a run and epoch")
+    parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--svg", required=True, help="SVG file to write")
+    parser.add_argument("--png", required=True, help="PNG file to write")
+    arguments = parser.parse_args()
+    chart = learning_curves(pd.read_csv(arguments.epochs), read_json(arguments.selection))
+    save_chart(chart, arguments.svg, arguments.png)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,54 @@
+"""Puts an experiment's numbers together: summary.json, and the report's tables as CSV and Markdown."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep import tables
+from bitsweep.errors import run
+from bitsweep.files import read_json, write_json
+from bitsweep.grid import run_path, table_of_runs
+from bitsweep.summary import summarize
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiment", required=True, type=json.loads, help="what the config says, as JSON")
+    parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
+    parser.add_argument("--table", required=True, help="CSV file with a row a run")
+    parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--evaluations", required=True, nargs="+", help="JSON files that evaluate_mode wrote")
+    parser.add_argument("--comparison", required=True, help="JSON file that compare_modes wrote")
+    parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
+    parser.add_argument("--tokens", required=True, nargs=3, help="tokenized training, validation and test split")
+    parser.add_argument("--output", required=True, type=Path, help="folder of the report to write to")
+    arguments = parser.parse_args()
+    experiment = arguments.experiment
+    sizes = [len(load_tokens(path)) for path in arguments.tokens]
+    experiment["examples"] = dict(zip(("train", "validation", "test"), sizes, strict=True))
+    runs = pd.read_csv(arguments.table)
+    first = table_of_runs(experiment["grid"]).to_dict("records")[0]
+    result = read_json(arguments.runs / run_path(first) / "result.json")
+    environment = {
+        **read_json(arguments.precision),
+        "encoder_sha256": result["made_from"]["encoder_sha256"],
+        "versions": result["versions"],
+        "run_seconds": round(float(runs["seconds"].sum()), 1),
+        "peak_memory_mb": float(runs["peak_memory_mb"].max()),
+    }
+    evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
+    selection, comparison = read_json(arguments.selection), read_json(arguments.comparison)
+    summary = summarize(experiment, runs, selection, evaluations, comparison, environment)
+    write_json(arguments.output / "summary.json", summary)
+    folder = arguments.output / "tables"
+    tables.save_table(runs, folder / "runs.csv")
+    tables.save_table(tables.grid_table(experiment["grid"], experiment["training"]), folder / "grid.csv")
+    tables.save_table(tables.validation_table(summary), folder / "validation.csv")
+    tables.save_table(tables.test_table(summary), folder / "test.csv")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,32 @@
+"""Tokenizes one split, once for all runs that read it."""
+
+import argparse
+import json
+
+import pandas as pd
+
+from bitsweep.data import limit_rows
+from bitsweep.errors import run
+from bitsweep.tokenization import encode, load_tokenizer
+from bitsweep.tokens import save_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", required=True, help="Parquet file of the split")
+    parser.add_argument("--split", required=True, help="name of the split: train, validation or test")
+    parser.add_argument("--limit", required=True, type=json.loads, help="rows to take from its start, or null for all")
+    parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
+    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--output", required=True, help="safetensors file to write")
+    arguments = parser.parse_args()
+    rows = limit_rows(pd.read_parquet(arguments.rows), arguments.limit, arguments.split)
+    encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), rows["text"].tolist())
+    cut = sum(len(encoding.overflowing) > 0 for encoding in encodings)
+    save_tokens(arguments.output, encodings, rows["label"].tolist(), {"split": arguments.split, "cut": cut})
+    tokens = sum(len(encoding.ids) for encoding in encodings)
+    print(f"{arguments.split}: {len(rows)} texts, {tokens} tokens, {cut} texts cut to {arguments.max_length} tokens")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,30 @@
+"""Writes the report as Markdown and as an HTML page that opens without a network."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.errors import run
+from bitsweep.files import read_json, write_text
+from bitsweep.report import compose, to_html
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--report", required=True, type=Path, help="folder of the report, its tables and figures in it")
+    arguments = parser.parse_args()
+    folder = arguments.report
+    summary = read_json(folder / "summary.json")
+    # Texts and tokens such as "null" and "NA" are what they are.
+    inputs = pd.read_csv(folder / "tables" / "encoder_input.csv", keep_default_na=False)
+    runs, grid, validation, test = (
+        pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("runs", "grid", "validation", "test")
+    )
+    markdown = compose(summary, runs, inputs, grid, validation, test)
+    write_text(folder / "report.md", markdown)
+    write_text(folder / "index.html", to_html(markdown, f"BitSweep: {summary['experiment']['name']}", folder))
+
+
+if __name__ == "__main__":
+    run(main)
