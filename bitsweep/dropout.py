@@ -8,8 +8,6 @@ Srivastava et al., 2014, and `torch.nn.Dropout`.
 import numpy as np
 import torch
 from torch import nn
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import eager_mask
 
 from bitsweep.seeding import stream_key
 
@@ -76,6 +74,10 @@ def attention(module, query, key, value, attention_mask, scaling=None, dropout=0
 
 def install(model: nn.Module) -> Noise:
     """Replaces the dropout layers of a transformers model on the CPU; returns the source of their bits."""
+    # Not at the top: the model's classes come in by light_imports first.
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import eager_mask
+
     noise = Noise()
     for module in model.modules():
         for name, child in module.named_children():
@@ -83,4 +85,5 @@ def install(model: nn.Module) -> Noise:
                 setattr(module, name, CheapDropout(child.p, noise))
     AttentionInterface.register(ATTENTION, attention)
     AttentionMaskInterface.register(ATTENTION, eager_mask)
+    model.set_attn_implementation(ATTENTION)
     return noise

@@ -82,10 +82,10 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path, max_lengt
             if file not in ("config.json", WEIGHTS):
                 shutil.copyfile(source / file, Path(folder) / file)
         write_json(Path(folder) / "config.json", config)
+        (Path(folder) / WEIGHTS).symlink_to((source / WEIGHTS).resolve())
         save_tokenizer(Path(folder), target)
+        save_weights(Path(folder), target)
     write_json(target / "config.json", config)
-    with whole_file(target / WEIGHTS) as part:
-        shutil.copyfile(source / WEIGHTS, part)
 
 
 def save_tokenizer(source: Path, target: Path) -> None:
@@ -100,3 +100,26 @@ def save_tokenizer(source: Path, target: Path) -> None:
                 raise UserError(f"The tokenizer of {source} cannot be saved as {file}: take an encoder with a fast one.")
             with whole_file(target / file) as part:
                 shutil.copyfile(Path(folder) / file, part)
+
+
+def save_weights(source: Path, target: Path) -> None:
+    """Writes the pretrained parameters of `source`, float32, under the names that its sequence classifier gives them.
+
+    What a run has to draw, the head above all, is left out; so are the heads that the encoder was pretrained with.
+    """
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            source, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError(f"The encoder cannot be loaded as a sequence classifier: {str(error).splitlines()[0]}") from None
+    drawn = set(loading["missing_keys"]) | {key for key, *_ in loading["mismatched_keys"]}
+    pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items() if name not in drawn}
+    if not pretrained:
+        raise UserError("The encoder's weights fit no parameter of its architecture: take other files.")
+    with whole_file(target / WEIGHTS) as part:
+        save_file(pretrained, part)

@@ -6,28 +6,30 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
-from transformers import AutoModelForSequenceClassification, PreTrainedModel
-from transformers.utils import logging as transformers_logging
+from safetensors.torch import load_file, save_file
 
+from bitsweep.encoder import WEIGHTS
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
+from bitsweep.imports import light_imports
 from bitsweep.seeding import stream_key
 
 
-def build_classifier(encoder: str | Path, labels: int, seed: int) -> PreTrainedModel:
-    """Loads the encoder's folder as a sequence classifier in float32, without a network.
+def build_classifier(encoder: str | Path, labels: int, seed: int) -> torch.nn.Module:
+    """The sequence classifier of a prepared encoder's folder, float32 on the CPU, without a network.
 
-    What the folder has no weights for, the head above all, is drawn as transformers draws it, from a stream that
-    `seed` alone determines: the modes of one seed start from the same head.
+    The head is drawn as transformers draws it, from a stream that `seed` alone determines: the modes of one seed start
+    from the same head.
     """
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_key(seed, "head") % 2**63)
-        return AutoModelForSequenceClassification.from_pretrained(
-            encoder, num_labels=labels, dtype=torch.float32, local_files_only=True, use_safetensors=True
-        )
+    with light_imports():
+        from transformers import AutoConfig, AutoModelForSequenceClassification
+
+        config = AutoConfig.from_pretrained(encoder, num_labels=labels, local_files_only=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_key(seed, "head") % 2**63)
+            model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
+    model.load_state_dict(load_file(Path(encoder) / WEIGHTS), strict=False)
+    return model
 
 
 def digest_state(model: torch.nn.Module) -> str:

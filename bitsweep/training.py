@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from bitsweep import dropout
+from bitsweep import dropout, embedding
 from bitsweep.modes import freeze
+from bitsweep.optimizer import AdamW
 from bitsweep.seeding import generator, stream_key
 from bitsweep.tokens import Tokens
 
@@ -100,15 +101,16 @@ def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
 def prepare(model: torch.nn.Module, recipe: Recipe) -> dropout.Noise | None:
     """Makes a model ready for `forward`: its device, threads, attention and source of dropout."""
     torch.set_num_threads(recipe.threads)
-    torch.use_deterministic_algorithms(True)
+    # What torch.use_deterministic_algorithms(True) does, without its import of the compiler, which takes a second.
+    torch._C._set_deterministic_algorithms(True)
     model.to(recipe.device)
+    embedding.install(model)
     return dropout.install(model) if recipe.device == "cpu" else None
 
 
 def train_epoch(
     model: torch.nn.Module,
-    parameters: list[torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     tokens: Tokens,
     recipe: Recipe,
     epoch: int,
@@ -133,12 +135,9 @@ def train_epoch(
         if not math.isfinite(loss_sum):
             return math.nan
         total += loss_sum
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.max_grad_norm)
         done = (epoch - 1) * steps + step
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * (1 - done / (steps * recipe.epochs))
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
     return total / len(tokens)
 
 
@@ -160,14 +159,11 @@ def train(
     start = time.perf_counter()
     noise = prepare(model, recipe)
     trained = freeze(model, recipe.mode)
-    parameters = list(trained.values())
-    optimizer = torch.optim.AdamW(
-        parameters, lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = AdamW(trained.values(), recipe.weight_decay)
     history, best, weights, training_seconds = [], None, {}, 0.0
     for epoch in range(1, recipe.epochs + 1):
         epoch_start = time.perf_counter()
-        loss = train_epoch(model, parameters, optimizer, train_split, recipe, epoch, noise)
+        loss = train_epoch(model, optimizer, train_split, recipe, epoch, noise)
         training_seconds += time.perf_counter() - epoch_start
         scores = score(predict(model, validation, recipe), validation.labels)
         row = {
@@ -196,7 +192,7 @@ def train(
         best=best,
         weights=weights,
         diverged=diverged,
-        trainable_parameters=sum(parameter.numel() for parameter in parameters),
+        trainable_parameters=sum(parameter.numel() for parameter in optimizer.parameters),
         seconds=time.perf_counter() - start,
         tokens_per_second=int(train_split.offsets[-1]) * len(history) / training_seconds,
         peak_memory_mb=peak_memory_mb(),

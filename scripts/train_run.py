@@ -4,10 +4,9 @@ import argparse
 import json
 import math
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
-import torch
-import transformers
 
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, sha256_file, write_json, write_text
@@ -36,8 +35,8 @@ def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
         "weights_sha256": weights_sha256,
         "versions": {
             "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
         },
     }
 

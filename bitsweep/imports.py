@@ -1,0 +1,54 @@
+"""Importing transformers' model classes without what a run never uses.
+
+torch's compiler, its distributed tensors and scipy take half of the seconds from a process's start to its first step,
+and are imported by transformers and torch only to decorate functions or to name types.
+"""
+
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+COMPILER = ("torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op")
+OPTIONAL = ("scipy", "sklearn")
+
+
+class Placeholder(types.ModuleType):
+    """A module whose every attribute is a decorator that does nothing, with or without arguments."""
+
+    __path__: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def decorator(*arguments: Any, **_: Any) -> Any:
+            return arguments[0] if arguments and callable(arguments[0]) else lambda function: function
+
+        return decorator
+
+
+@contextmanager
+def light_imports() -> Iterator[None]:
+    """Within the block the compiler is a placeholder, and distributed tensors and scipy count as not installed.
+
+    Does nothing for what has been imported already. Afterwards everything can be imported as ever.
+    """
+    import torch
+
+    hidden = {name: Placeholder(name) for name in COMPILER if "torch._dynamo" not in sys.modules}
+    hidden |= {name: None for name in OPTIONAL if name not in sys.modules}
+    distributed_is_available = torch.distributed.is_available
+    sys.modules.update(hidden)
+    if "torch._dynamo" in hidden:
+        torch._dynamo = hidden["torch._dynamo"]
+    torch.distributed.is_available = lambda: False
+    try:
+        yield
+    finally:
+        torch.distributed.is_available = distributed_is_available
+        if "torch._dynamo" in hidden:
+            del torch._dynamo
+        for name in hidden:
+            del sys.modules[name]

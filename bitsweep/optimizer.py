@@ -1,0 +1,43 @@
+"""AdamW (Loshchilov & Hutter, 2019, arXiv:1711.05101) in one fused kernel, as `torch.optim.AdamW(fused=True)` runs it.
+
+torch's own class imports torch's compiler, a second and a half, and drops the gradients' memory after every step.
+"""
+
+from collections.abc import Iterable
+
+import torch
+
+
+class AdamW:
+    """Updates float32 `parameters`; betas and epsilon are the defaults of torch and `transformers.Trainer`."""
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.weight_decay = weight_decay
+        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """One update from the parameters' gradients, which are 0 afterwards."""
+        gradients = [parameter.grad for parameter in self.parameters]
+        torch._foreach_add_(self.steps, 1)
+        torch._fused_adamw_(
+            self.parameters,
+            gradients,
+            self.first,
+            self.second,
+            [],
+            self.steps,
+            lr=learning_rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
+        torch._foreach_zero_(gradients)
