@@ -1,0 +1,41 @@
+# make          sets up .venv and runs the default experiment to its report
+# make test     sets up .venv and runs the tests
+# make check    formatting and lint, as CI runs them
+# make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
+SHELL := /bin/bash
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+
+.PHONY: run setup test check lock
+
+run: setup
+	$(BIN)/snakemake --cores $(CORES)
+	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
+
+setup: .venv/installed
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "BitSweep needs Python 3.11 or newer, and $(PYTHON) is older: call make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
+	touch $@
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint --configfile configs/imdb.yaml
+
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --no-compile --requirement requirements.in
+	.venv-lock/bin/python -m pip freeze | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv-lock
+	$(PYTHON) -m envs.write
