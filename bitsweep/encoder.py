@@ -55,7 +55,7 @@ def check_max_length(config_file: Path, max_length: int) -> None:
 
 
 def guess_model_type(name: str) -> str | None:
-    """The architecture that a model's name holds, the longest that fits: how transformers reads folders of before 2020."""
+    """The architecture that a model's name holds, the longest that fits, as transformers reads folders without one."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     fitting = [kind for kind in CONFIG_MAPPING if kind in name.lower()]
@@ -97,7 +97,9 @@ def save_tokenizer(source: Path, target: Path) -> None:
         tokenizer.save_pretrained(folder)
         for file in ("tokenizer.json", "tokenizer_config.json"):
             if not (Path(folder) / file).is_file():
-                raise UserError(f"The tokenizer of {source} cannot be saved as {file}: take an encoder with a fast one.")
+                raise UserError(
+                    f"The tokenizer of {source} cannot be saved as {file}: take an encoder with a fast one."
+                )
             with whole_file(target / file) as part:
                 shutil.copyfile(Path(folder) / file, part)
 
@@ -116,7 +118,9 @@ def save_weights(source: Path, target: Path) -> None:
             source, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"The encoder cannot be loaded as a sequence classifier: {str(error).splitlines()[0]}") from None
+        raise UserError(
+            f"The encoder cannot be loaded as a sequence classifier: {str(error).splitlines()[0]}"
+        ) from None
     drawn = set(loading["missing_keys"]) | {key for key, *_ in loading["mismatched_keys"]}
     pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items() if name not in drawn}
     if not pretrained:

@@ -60,6 +60,7 @@ def evaluate(mode: str, selected: dict, runs: Path, encoder: Path, test: Tokens)
     evaluation = {
         "mode": mode,
         "examples": len(test),
+        "commonest_label_share": test.labels.bincount().max().item() / len(test),
         "accuracy": float(means["accuracy"]),
         "loss": float(means["loss"]),
         "runs": scores,

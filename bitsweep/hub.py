@@ -28,18 +28,24 @@ def told(section: str, name: str, revision: str) -> Iterator[None]:
     try:
         yield
     except GatedRepoError:
-        raise UserError(f"{section}.name is {name!r}, which is gated: ask for access on {endpoint}, set HF_TOKEN.") from None
+        raise UserError(
+            f"{section}.name is {name!r}, which is gated: ask for access on {endpoint}, set HF_TOKEN."
+        ) from None
     except RevisionNotFoundError:
-        raise UserError(f"{section}.revision is {revision!r}, which {name} does not have: correct the commit.") from None
+        raise UserError(
+            f"{section}.revision is {revision!r}, which {name} does not have: correct the commit."
+        ) from None
     except RepositoryNotFoundError:
         raise UserError(f"{section}.name is {name!r}, which {endpoint} does not have: correct the name.") from None
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         if isinstance(error, HfHubHTTPError) and error.response is not None:
             status = error.response.status_code
-            raise UserError(f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name): try again.") from None
+            raise UserError(
+                f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name): try again."
+            ) from None
         raise UserError(
-            f"The Hub at {endpoint} cannot be reached for {name!r} ({section}.name): check the network and HF_ENDPOINT, "
-            "or run where there is a network first; only the fetch rules need one."
+            f"The Hub at {endpoint} cannot be reached for {name!r} ({section}.name): check the network and "
+            "HF_ENDPOINT, or run first where there is a network; only the fetch rules need one."
         ) from None
 
 
@@ -51,7 +57,9 @@ def download_data_file(name: str, revision: str, file: str) -> Path:
         except EntryNotFoundError as error:
             if isinstance(error, LocalEntryNotFoundError):
                 raise
-            raise UserError(f"The data set {name} has no file {file!r} at revision {revision}: correct the path under data.") from None
+            raise UserError(
+                f"The data set {name} has no file {file!r} at revision {revision}: correct the path under data."
+            ) from None
 
 
 @contextmanager

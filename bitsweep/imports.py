@@ -17,7 +17,7 @@ OPTIONAL = ("scipy", "sklearn")
 class Placeholder(types.ModuleType):
     """A module whose every attribute is a decorator that does nothing, with or without arguments."""
 
-    __path__: list[str] = []
+    __path__ = ()
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith("__"):

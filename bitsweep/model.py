@@ -56,14 +56,15 @@ def load_trained(path: str | Path, model: torch.nn.Module, info: dict) -> None:
     """
     with safe_open(path, framework="pt") as file:
         found = json.loads(file.metadata()["info"])
-        if found != info:
-            raise UserError(
-                f"{path} holds weights of {found}, but {info} was expected: delete the run's folder and run again"
-            )
-        parameters = dict(model.named_parameters())
-        with torch.no_grad():
-            for name in file.keys():
-                tensor = file.get_tensor(name)
-                if name not in parameters or parameters[name].shape != tensor.shape:
-                    raise UserError(f"{path}: parameter {name} does not fit the encoder: delete the run's folder")
-                parameters[name].copy_(tensor)
+    if found != info:
+        raise UserError(
+            f"{path} holds weights made from {found}, not from {info}: delete the run's folder and run again."
+        )
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in load_file(path).items():
+            if name not in parameters or parameters[name].shape != tensor.shape:
+                raise UserError(
+                    f"{path}: parameter {name} does not fit the encoder: delete the run's folder and run again."
+                )
+            parameters[name].copy_(tensor)

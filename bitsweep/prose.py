@@ -75,6 +75,13 @@ def accuracy_paragraph(summary: dict) -> str:
         f"{percent(entry['validation']['accuracy'])} on the validation split that selected it."
         for mode, entry in evaluated(summary).items()
     ]
+    for mode, entry in evaluated(summary).items():
+        share, interval = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
+        if interval[0] <= share:
+            sentences.append(
+                f"Always answering the commonest label would reach {percent(share)}, which {mode} does not surely exceed: "
+                "its selected run has hardly learned the task."
+            )
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     return " ".join(sentences)
 
@@ -113,8 +120,8 @@ def size_claim(difference: dict, examples: int) -> str:
     else:
         here = f"At {count(examples)} examples bitfit is {points(ahead)} ahead, as on a small training set."
     return (
-        f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training sets "
-        f"and falls behind on large ones. {here}"
+        f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
+        f"sets and falls behind on large ones. {here}"
     )
 
 
@@ -159,11 +166,13 @@ def limits_paragraph(summary: dict) -> str:
             "another seed would select another setting, these runs cannot show."
         )
     else:
-        sentences.append(f"Accuracies are means over {seeds} seeds; the intervals cover the drawing of test examples only.")
-    settings = len(summary["experiment"]["grid"]["batch_size"]) * len(summary["experiment"]["grid"]["learning_rate"])
+        sentences.append(
+            f"Accuracies are means over {seeds} seeds; the intervals cover the drawing of test examples only."
+        )
+    grid, epochs = summary["experiment"]["grid"], summary["experiment"]["training"]["epochs"]
     sentences.append(
-        f"A validation accuracy here is the best of {settings} settings and {summary['experiment']['training']['epochs']}"
-        " epochs, hence too high an estimate by construction; the test accuracy is not."
+        f"A validation accuracy here is the best of {len(grid['batch_size']) * len(grid['learning_rate'])} settings "
+        f"and {epochs} epochs, hence too high an estimate by construction; the test accuracy is not."
     )
     return " ".join(sentences)
 

@@ -31,10 +31,10 @@ def input_section(inputs: pd.DataFrame) -> str:
     """What the encoder reads, token by token; `inputs` as `encoder_input.encoder_inputs` makes it."""
     parts = [
         "A text reaches the encoder as three rows of whole numbers, one column a token. "
-        "**input_ids** are the places of the word pieces in the encoder's vocabulary, with the special tokens that open "
-        "and close a text. **token_type_ids** say which of two segments a piece belongs to: 0 for the first or only "
-        "one, 1 for the second. **attention_mask** is 1 where the encoder shall look and 0 at the padding, which makes "
-        "texts of unequal length one rectangle."
+        "**input_ids** are the places of the word pieces in the encoder's vocabulary, with the special tokens that "
+        "open and close a text. **token_type_ids** say which of two segments a piece belongs to: 0 for the first or "
+        "only one, 1 for the second. **attention_mask** is 1 where the encoder shall look and 0 at the padding, which "
+        "makes texts of unequal length one rectangle."
     ]
     for group, rows in inputs.groupby("group", sort=False):
         parts.append(GROUPS[group])
@@ -70,8 +70,8 @@ def question_section(experiment: dict) -> str:
         "What was asked",
         f"Which way of fine-tuning **{experiment['encoder']}** wins on **{experiment['data']}**: "
         f"{prose.join(experiment['grid']['mode'])}, at which batch size and learning rate, and by how much?",
-        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after every "
-        f"epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
+        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after "
+        f"every epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
         f"{experiment['max_length']} tokens. {prose.test_split_sentence(experiment)}",
     )
 
@@ -135,17 +135,17 @@ def methods_section(summary: dict) -> str:
     return section(
         "Methods",
         f"Data: {experiment['data']}; held out is a share of {split['held_out']} "
-        f"(`datasets.Dataset.train_test_split`, seed {split['seed']}). Encoder: {experiment['encoder']}, SHA-256 of its "
-        f"weights {environment['encoder_sha256'][:16]}….",
+        f"(`datasets.Dataset.train_test_split`, seed {split['seed']}). Encoder: {experiment['encoder']}, SHA-256 of "
+        f"its weights {environment['encoder_sha256'][:16]}….",
         f"Training: AdamW (betas 0.9 and 0.999, epsilon 1e-8, weight decay {training['weight_decay']}), the learning "
         "rate falling linearly to 0 without warm-up, gradients clipped at norm "
         f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "
         f"Seeds: {prose.join([str(seed) for seed in experiment['grid']['seed']])}.",
         f"Intervals: Wilson's for accuracies, the paired percentile bootstrap over test examples for differences, both "
         f"at {100 * summary['interval_level']:.0f} %.",
-        f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products with "
-        f"float32 parameters, {training['threads']} thread(s) a run; the runs took {environment['run_seconds']:,.0f} s in "
-        f"all and at most {gib} of memory each. Versions: {versions}.",
+        f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
+        f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
+        f"{environment['run_seconds']:,.0f} s in all and at most {gib} of memory each. Versions: {versions}.",
     )
 
 

@@ -212,7 +212,9 @@ def explain(detail: dict) -> str:
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
         return f"{key} is not a key of the config (value {value!r}): {remedy}"
     if kind == "union_tag_not_found":
-        return f"{key}.source is missing from the config: set it to one of {context.get('expected_tags', 'its values')}."
+        return (
+            f"{key}.source is missing from the config: set it to one of {context.get('expected_tags', 'its values')}."
+        )
     if kind == "union_tag_invalid":
         return f"{key}.source is {context['tag']!r}: set it to one of {context['expected_tags']}."
     requirements = {

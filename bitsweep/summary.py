@@ -70,13 +70,14 @@ def summarize_mode(
         "accuracy_interval": comparison["accuracy_intervals"][mode],
         "loss": evaluation["loss"],
         "examples": evaluation["examples"],
+        "commonest_label_share": evaluation["commonest_label_share"],
         "runs": evaluation["runs"],
     }
     return entry
 
 
 def edge_of_grid(choice: dict, grid: dict) -> dict[str, str]:
-    """Which selected values are the smallest or largest of several on the grid, such as {"learning_rate": "largest"}."""
+    """Which selected values are the smallest or largest of several on the grid: {"learning_rate": "largest"}."""
     edges = {}
     for key in ("batch_size", "learning_rate"):
         values = grid[key]

@@ -9,7 +9,15 @@ HEADER = "# Written by `make lock` from requirements.lock, for snakemake --softw
 def environment(lock: str) -> str:
     """The environment file's text: Python from conda-forge, all else in the versions of the lock file."""
     pins = [line for line in lock.splitlines() if line and not line.startswith("#")]
-    lines = ["channels:", "  - conda-forge", "  - nodefaults", "dependencies:", "  - python=3.11", "  - pip", "  - pip:"]
+    lines = [
+        "channels:",
+        "  - conda-forge",
+        "  - nodefaults",
+        "dependencies:",
+        "  - python=3.11",
+        "  - pip",
+        "  - pip:",
+    ]
     return HEADER + "\n".join(lines + [f"      - {pin}" for pin in pins]) + "\n"
 
 

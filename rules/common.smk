@@ -10,9 +10,10 @@ from snakemake.utils import Paramspace
 sys.path.insert(0, workflow.basedir)
 
 from bitsweep.errors import UserError
-from bitsweep.files import canonical_json, sha256_file
+from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
+from bitsweep.params import encoder_text, experiment_text, recipe_text, section_text
 from bitsweep.settings import load_settings
 
 # Jobs find `python`, the library and the scripts whether or not the environment is active; conda's comes before it.
@@ -31,21 +32,16 @@ ENCODER = f"{RESULTS}/encoder"
 
 GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
 MODES = SETTINGS.grid.mode
+TABLES = ["encoder_input", "grid", "validation", "runs", "test"]
+FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+
+# The official test split's file, where the data have one.
+OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}
 
 
 wildcard_constraints:
     **{name: "[^/]+" for name in DIMENSIONS},
     split="train|validation|test",
-
-
-def code(script, *data):
-    """The param by which a rule reruns when, and only when, its script or a module behind it computes otherwise."""
-    return fingerprint(script, *data)
-
-
-def section(name):
-    """A section of the settings as one canonical param: Snakemake compares params without their names."""
-    return canonical_json(getattr(SETTINGS, name).model_dump())
 
 
 def runs_of(modes, file):

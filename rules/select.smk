@@ -11,14 +11,14 @@ rule collect_runs:
     output:
         table=f"{RESULTS}/runs.csv",
         epochs=f"{RESULTS}/epochs.csv",
-    params:
-        grid=section("grid"),
-        runs=RUNS,
-        code=code("collect_runs"),
     log:
         f"{RESULTS}/logs/collect_runs.log",
     conda:
         "../envs/bitsweep.yaml"
+    params:
+        grid=section_text(SETTINGS, "grid"),
+        runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
+        code=fingerprint("collect_runs"),
     shell:
         "python -m scripts.collect_runs --grid {params.grid:q} --runs {params.runs:q} --table {output.table:q}"
         " --epochs {output.epochs:q} > {log:q} 2>&1"
@@ -30,12 +30,12 @@ rule select_runs:
         rules.collect_runs.output.table,
     output:
         f"{RESULTS}/selection.json",
-    params:
-        code=code("select_runs"),
     log:
         f"{RESULTS}/logs/select_runs.log",
     conda:
         "../envs/bitsweep.yaml"
+    params:
+        code=fingerprint("select_runs"),
     shell:
         "python -m scripts.select_runs --runs {input:q} --output {output:q} > {log:q} 2>&1"
 
@@ -50,15 +50,15 @@ rule evaluate_mode:
     output:
         scores=f"{RESULTS}/evaluation/{{mode}}.json",
         predictions=f"{RESULTS}/evaluation/{{mode}}.csv",
-    params:
-        runs=RUNS,
-        encoder=ENCODER,
-        code=code("evaluate_mode"),
     log:
         f"{RESULTS}/logs/evaluate_mode/{{mode}}.log",
-    threads: SETTINGS.training.threads
     conda:
         "../envs/bitsweep.yaml"
+    threads: SETTINGS.training.threads
+    params:
+        runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        code=fingerprint("evaluate_mode"),
     shell:
         "python -m scripts.evaluate_mode --mode {wildcards.mode} --selection {input.selection:q}"
         " --runs {params.runs:q} --encoder {params.encoder:q} --test {input.test:q} --output {output.scores:q}"
@@ -71,13 +71,13 @@ rule compare_modes:
         expand(rules.evaluate_mode.output.predictions, mode=MODES),
     output:
         f"{RESULTS}/comparison.json",
-    params:
-        modes=MODES,
-        code=code("compare_modes"),
     log:
         f"{RESULTS}/logs/compare_modes.log",
     conda:
         "../envs/bitsweep.yaml"
+    params:
+        modes=MODES,
+        code=fingerprint("compare_modes"),
     shell:
         "python -m scripts.compare_modes --modes {params.modes} --predictions {input:q} --output {output:q}"
         " > {log:q} 2>&1"

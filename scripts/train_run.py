@@ -7,7 +7,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, sha256_file, write_json, write_text
 from bitsweep.model import build_classifier, digest_state, save_trained

@@ -1,0 +1,62 @@
+"""What each rule depends on, as one canonical text each: Snakemake compares params as a set, without their names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bitsweep.files import canonical_json, sha256_file
+from bitsweep.settings import FolderEncoder, PackageData, Settings
+
+
+def section_text(settings: Settings, name: str) -> str:
+    """A section of the settings."""
+    return canonical_json(getattr(settings, name).model_dump())
+
+
+def encoder_text(settings: Settings) -> str:
+    """Where the encoder comes from; of a folder also its content, so that other weights under the same path count."""
+    source = settings.encoder.model_dump()
+    if isinstance(settings.encoder, FolderEncoder):
+        files = [path for path in Path(settings.encoder.path).iterdir() if path.is_file() and path.suffix != ".md"]
+        source["content"] = {path.name: sha256_file(path) for path in files}
+    return canonical_json(source)
+
+
+def recipe_text(settings: Settings, run: Mapping[str, str]) -> str:
+    """What a run depends on besides its data, encoder and precision; `run` has its cell of the grid as in paths."""
+    training = settings.training
+    return canonical_json(
+        {
+            "mode": run["mode"],
+            "batch_size": int(run["batch_size"]),
+            "learning_rate": float(run["learning_rate"]),
+            "seed": int(run["seed"]),
+            "epochs": training.epochs,
+            "weight_decay": training.weight_decay,
+            "max_grad_norm": training.max_grad_norm,
+            "threads": training.threads,
+        }
+    )
+
+
+def experiment_text(settings: Settings) -> str:
+    """What the report says of the config."""
+    data, encoder = settings.data, settings.encoder
+    if isinstance(data, PackageData):
+        chosen = "".join(f", {column} = {value}" for column, value in sorted(data.where.items()))
+        described = f"package {data.package} {data.version}{chosen}"
+    else:
+        described = f"{data.name} at {data.revision}"
+    return canonical_json(
+        {
+            "name": settings.experiment,
+            "data": described,
+            "test_split": "held_out" if isinstance(data, PackageData) else "official",
+            "encoder": encoder.path if isinstance(encoder, FolderEncoder) else f"{encoder.name} at {encoder.revision}",
+            "max_length": settings.max_length,
+            "label_names": settings.label_names,
+            "split": settings.split.model_dump(),
+            "grid": settings.grid.model_dump(),
+            "grid_source": settings.grid_source,
+            "training": settings.training.model_dump(),
+        }
+    )
