@@ -79,8 +79,8 @@ def accuracy_paragraph(summary: dict) -> str:
         share, interval = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
         if interval[0] <= share:
             sentences.append(
-                f"Always answering the commonest label would reach {percent(share)}, which {mode} does not surely exceed: "
-                "its selected run has hardly learned the task."
+                f"Always answering the commonest label would reach {percent(share)}, which {mode} does not surely "
+                "exceed: its selected run has hardly learned the task."
             )
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     return " ".join(sentences)

@@ -15,9 +15,7 @@ rule fetch_data:
         "../envs/bitsweep.yaml"
     params:
         data=section_text(SETTINGS, "data"),
-        official_test=lambda wildcards, output: (
-            f"--official-test {output.official_test}" if OFFICIAL_TEST else ""
-        ),
+        official_test=lambda wildcards, output: (f"--official-test {output.official_test}" if OFFICIAL_TEST else ""),
         code=fingerprint("fetch_data"),
     shell:
         "python -m scripts.fetch_data --data {params.data:q} --labelled {output.labelled:q} {params.official_test}"
@@ -54,9 +52,7 @@ rule split_data:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        official_test=lambda wildcards, input: (
-            f"--official-test {input.official_test}" if OFFICIAL_TEST else ""
-        ),
+        official_test=lambda wildcards, input: (f"--official-test {input.official_test}" if OFFICIAL_TEST else ""),
         held_out=SETTINGS.split.held_out,
         seed=SETTINGS.split.seed,
         label_names=canonical_json(SETTINGS.label_names),

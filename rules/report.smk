@@ -28,7 +28,7 @@ rule plot_heatmap:
     """Draws a mode's validation accuracy over batch size and learning rate."""
     input:
         runs=rules.collect_runs.output.table,
-        selection=rules.select_runs.output,
+        selection=rules.select_runs.output[0],
     output:
         svg=f"{REPORT}/figures/heatmap_{{mode}}.svg",
         png=f"{REPORT}/figures/heatmap_{{mode}}.png",
@@ -47,7 +47,7 @@ rule plot_learning_curves:
     """Draws the validation accuracy of all runs over their epochs."""
     input:
         epochs=rules.collect_runs.output.epochs,
-        selection=rules.select_runs.output,
+        selection=rules.select_runs.output[0],
     output:
         svg=f"{REPORT}/figures/learning_curves.svg",
         png=f"{REPORT}/figures/learning_curves.png",
@@ -66,10 +66,10 @@ rule summarize:
     """Puts the experiment's numbers into summary.json and the report's tables."""
     input:
         runs=rules.collect_runs.output.table,
-        selection=rules.select_runs.output,
+        selection=rules.select_runs.output[0],
         evaluations=expand(rules.evaluate_mode.output.scores, mode=MODES),
-        comparison=rules.compare_modes.output,
-        precision=rules.choose_precision.output,
+        comparison=rules.compare_modes.output[0],
+        precision=rules.choose_precision.output[0],
         tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=["train", "validation", "test"]),
     output:
         f"{REPORT}/summary.json",

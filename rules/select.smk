@@ -43,7 +43,7 @@ rule select_runs:
 rule evaluate_mode:
     """Evaluates a mode's selected run on the test split: the only rule that reads it."""
     input:
-        selection=rules.select_runs.output,
+        selection=rules.select_runs.output[0],
         weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",

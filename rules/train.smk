@@ -26,7 +26,7 @@ rule train_run:
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         train=f"{RESULTS}/tokens/train.safetensors",
         validation=f"{RESULTS}/tokens/validation.safetensors",
-        precision=rules.choose_precision.output,
+        precision=rules.choose_precision.output[0],
     output:
         history=f"{RUNS}/{GRID.wildcard_pattern}/history.csv",
         result=f"{RUNS}/{GRID.wildcard_pattern}/result.json",
