@@ -2,13 +2,13 @@
 
 import os
 import sys
-from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
 
+from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint
@@ -16,9 +16,7 @@ from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import encoder_text, experiment_text, recipe_text, section_text
 from bitsweep.settings import load_settings
 
-# Jobs find `python`, the library and the scripts whether or not the environment is active; conda's comes before it.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")]))
+prepare_jobs(workflow.basedir)
 
 try:
     SETTINGS = load_settings(config)

@@ -1,0 +1,14 @@
+"""The environment that jobs inherit from Snakemake."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def prepare_jobs(root: str) -> None:
+    """Lets jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
+
+    What conda activates for a job comes before it.
+    """
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
