@@ -6,11 +6,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
+# A progress bar where there is a terminal to draw it on.
+PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
 .PHONY: run setup test check lock
 
 run: setup
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
 	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
 
 setup: .venv/installed

@@ -54,7 +54,7 @@ def check_rows(table: pd.DataFrame, label_names: list[str], where: str) -> None:
     unknown = table.index[~table["label"].isin(known)]
     if len(unknown):
         raise UserError(
-            f"Row {unknown[0]} of {where} has label {table['label'][unknown[0]]!r}, but label_names names the labels "
+            f"Row {unknown[0]} of {where} has label {table['label'].tolist()[unknown[0]]!r}, but label_names names the labels "
             f"0 to {known[-1]}: correct label_names or the data."
         )
 

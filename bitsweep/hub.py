@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub import constants as hub_constants
 from huggingface_hub.errors import (
@@ -37,7 +38,7 @@ def told(section: str, name: str, revision: str) -> Iterator[None]:
         ) from None
     except RepositoryNotFoundError:
         raise UserError(f"{section}.name is {name!r}, which {endpoint} does not have: correct the name.") from None
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+    except (httpx2.TransportError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         if isinstance(error, HfHubHTTPError) and error.response is not None:
             status = error.response.status_code
             raise UserError(

@@ -29,7 +29,9 @@ def read_number(value: Any) -> Any:
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Seed = Annotated[int, Field(strict=True, ge=0)]
-Number = Annotated[float, BeforeValidator(read_number), Field(strict=True, allow_inf_nan=False)]
+Number = Annotated[
+    float, BeforeValidator(read_number, json_schema_input_type=float | str), Field(strict=True, allow_inf_nan=False)
+]
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
 HubName = Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
@@ -208,7 +210,7 @@ def explain(detail: dict) -> str:
         return f"{key} is missing from the config: add it (config.schema.json describes it)."
     if kind == "extra_forbidden":
         known = known_keys(location)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
         return f"{key} is not a key of the config (value {value!r}): {remedy}"
     if kind == "union_tag_not_found":
@@ -277,7 +279,7 @@ def check_encoder(encoder: FolderEncoder | HubEncoder, max_length: int) -> None:
 
 
 def schema() -> dict:
-    """The config's JSON schema. Learning rates may be strings too, since YAML reads `3e-4` as one."""
+    """The config's JSON schema. Numbers may be strings too, since YAML reads `3e-4` as one."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
 
 

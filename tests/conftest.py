@@ -1,0 +1,102 @@
+"""Workspaces in which real Snakemake runs real, small sweeps."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "rules", "scripts"]
+
+
+class Workspace:
+    """A copy of the workflow in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / part)
+
+    def config(self, name: str, **changes) -> Path:
+        """Writes configs/<name>.yaml: the small experiment under that name, with some of its keys changed."""
+        settings = yaml.safe_load((self.folder / "configs" / "small.yaml").read_text())
+        path = self.folder / "configs" / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({**settings, "experiment": name, **changes}))
+        return path
+
+    def snakemake(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
+        """Calls Snakemake in the workspace; its standard error is with its standard output."""
+        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+
+    def script(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+        """Calls one of the scripts by hand."""
+        command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
+
+    def jobs(self, *arguments: str | Path) -> dict[str, int]:
+        """What a dry run would run: the number of jobs of each rule."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout
+        return count_jobs(done.stdout)
+
+
+def count_jobs(output: str) -> dict[str, int]:
+    """The table of job counts that Snakemake prints first, without its target rule and its total."""
+    counts, inside = {}, False
+    for line in output.splitlines():
+        words = line.split()
+        if words[:2] == ["job", "count"]:
+            inside = True
+        elif inside and len(words) == 2 and words[1].isdigit():
+            counts[words[0]] = int(words[1])
+        elif inside and not line.startswith("-"):
+            break
+    counts.pop("total", None)
+    counts.pop("all", None)
+    return counts
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which the small experiment has run. Tests read it and leave it as it is."""
+    workspace = Workspace(tmp_path_factory.mktemp("finished"))
+    done = workspace.snakemake("--cores", "2", "--configfile", "configs/small.yaml")
+    assert done.returncode == 0, done.stdout
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def results(finished: Workspace) -> Path:
+    return finished.folder / "results" / "small"
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded encoder, prepared as runs read it."""
+    from bitsweep.encoder import prepare_encoder
+
+    folder = tmp_path_factory.mktemp("encoder")
+    prepare_encoder(ROOT / "models" / "bert-tiny", "models/bert-tiny", folder, 512)
+    return folder

@@ -1,0 +1,79 @@
+"""A small stand-in for the Hugging Face Hub, on loopback: the few answers that downloads need."""
+
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+
+class Hub:
+    """Serves repositories: `{("model", "owner/name", revision): {path: bytes}}`. `requests` lists what was asked."""
+
+    def __init__(self, repositories: dict[tuple[str, str, str], dict[str, bytes]]) -> None:
+        self.repositories = repositories
+        self.requests: list[str] = []
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                hub.answer(self, body=False)
+
+            def do_GET(self) -> None:
+                hub.answer(self, body=True)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self) -> "Hub":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, request: BaseHTTPRequestHandler, body: bool) -> None:
+        path = unquote(urlsplit(request.path).path).strip("/")
+        self.requests.append(f"{request.command} {path}")
+        kind = "dataset" if path.startswith(("datasets/", "api/datasets/")) else "model"
+        parts = path.removeprefix("api/").removeprefix("datasets/").removeprefix("models/").split("/")
+        name, action, revision = "/".join(parts[:2]), parts[2], parts[3]
+        if not any(known[:2] == (kind, name) for known in self.repositories):
+            return self.refuse(request, "RepoNotFound", "Repository not found")
+        files = self.repositories.get((kind, name, revision))
+        if files is None:
+            return self.refuse(request, "RevisionNotFound", "Invalid rev id")
+        if path.startswith("api/"):
+            return self.send(request, json.dumps(self.describe(action, name, revision, files)).encode(), {}, body)
+        content = files.get("/".join(parts[4:]))
+        if content is None:
+            return self.refuse(request, "EntryNotFound", "Entry not found")
+        headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": revision}
+        return self.send(request, content, headers, body)
+
+    def describe(self, action: str, name: str, revision: str, files: dict[str, bytes]) -> dict | list:
+        if action == "tree":
+            return [
+                {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for path, content in files.items()
+            ]
+        return {"id": name, "sha": revision, "siblings": [{"rfilename": path} for path in files]}
+
+    def refuse(self, request: BaseHTTPRequestHandler, code: str, message: str) -> None:
+        request.send_response(404)
+        request.send_header("X-Error-Code", code)
+        request.send_header("X-Error-Message", message)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    def send(self, request: BaseHTTPRequestHandler, content: bytes, headers: dict[str, str], body: bool) -> None:
+        request.send_response(200)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            request.send_header(key, value)
+        request.end_headers()
+        if body:
+            request.wfile.write(content)

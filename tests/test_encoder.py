@@ -1,0 +1,122 @@
+"""Encoders brought into one shape: new folders and old ones; pickles refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForPreTraining
+
+from bitsweep.encoder import prepare_encoder
+from bitsweep.encoder_input import encoder_inputs
+from bitsweep.errors import UserError
+from bitsweep.model import build_classifier
+from bitsweep.tokenization import encode, load_tokenizer
+from tests.conftest import ROOT
+
+# The shape of prajjwal1/bert-tiny's config.json, which names no architecture.
+OLD_CONFIG = {
+    "hidden_size": 128,
+    "hidden_act": "gelu",
+    "initializer_range": 0.02,
+    "vocab_size": 30522,
+    "hidden_dropout_prob": 0.1,
+    "num_attention_heads": 2,
+    "type_vocab_size": 2,
+    "max_position_embeddings": 512,
+    "num_hidden_layers": 2,
+    "intermediate_size": 512,
+    "attention_probs_dropout_prob": 0.1,
+}
+
+
+def write_old_folder(folder: Path) -> BertForPreTraining:
+    """A folder as the first BERT checkpoints on the Hub: vocab.txt, a bare config, weights with pretraining heads."""
+    torch.manual_seed(0)
+    model = BertForPreTraining(BertConfig(**OLD_CONFIG))
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(OLD_CONFIG))
+    vocabulary = json.loads((ROOT / "models" / "bert-tiny" / "tokenizer.json").read_text())["model"]["vocab"]
+    (folder / "vocab.txt").write_text("\n".join(sorted(vocabulary, key=vocabulary.get)) + "\n")
+    return model
+
+
+def test_a_prepared_encoder_reads_as_its_source_does(encoder):
+    source = AutoModelForSequenceClassification.from_pretrained(ROOT / "models" / "bert-tiny", dtype=torch.float32)
+    prepared = build_classifier(encoder, 2, 1)
+    for name, parameter in source.bert.named_parameters():
+        assert torch.equal(parameter, prepared.bert.get_parameter(name)), name
+    assert all(tensor.dtype == torch.float32 for tensor in load_file(encoder / "model.safetensors").values())
+
+
+def test_an_old_folder_gets_its_architecture_and_its_tokenizer(tmp_path):
+    source, target = tmp_path / "old", tmp_path / "new"
+    source.mkdir()
+    pretrained = write_old_folder(source)
+    prepare_encoder(source, "prajjwal1/bert-tiny", target, 512)
+    model = build_classifier(target, 2, 1)
+    assert sum(parameter.numel() for parameter in model.parameters()) == 4_386_178
+    assert torch.equal(model.bert.embeddings.word_embeddings.weight, pretrained.bert.embeddings.word_embeddings.weight)
+    assert torch.equal(model.bert.pooler.dense.weight, pretrained.bert.pooler.dense.weight)
+    new = AutoTokenizer.from_pretrained(ROOT / "models" / "bert-tiny")
+    text = "Hello world! Ünïcode naïveté, don't [SEP] unaffable\n…"
+    assert load_tokenizer(target, 512).encode(text).ids == new(text)["input_ids"]
+
+
+def test_an_old_folder_of_unknown_architecture_is_told(tmp_path):
+    source = tmp_path / "old"
+    source.mkdir()
+    write_old_folder(source)
+    with pytest.raises(UserError, match=r"somebody/tiny/config.json has no model_type"):
+        prepare_encoder(source, "somebody/tiny", tmp_path / "new", 512)
+
+
+@pytest.mark.parametrize(
+    ("remove", "add", "words"),
+    [
+        ("model.safetensors", "pytorch_model.bin", "only as pytorch_model.bin"),
+        ("model.safetensors", None, "has no model.safetensors"),
+        ("config.json", None, "has no config.json"),
+        ("tokenizer.json", None, "has no tokenizer"),
+    ],
+)
+def test_a_folder_that_lacks_something_is_told(tmp_path, remove, add, words):
+    source = shutil.copytree(ROOT / "models" / "bert-tiny", tmp_path / "encoder")
+    (source / remove).unlink()
+    if remove == "tokenizer.json":
+        (source / "tokenizer_config.json").unlink()
+    if add:
+        (source / add).write_bytes(b"")
+    with pytest.raises(UserError, match=words):
+        prepare_encoder(source, "encoder", tmp_path / "target", 512)
+    assert not (tmp_path / "target").exists()
+
+
+def test_tokens_are_those_of_the_model_s_own_tokenizer(encoder):
+    tokenizer = load_tokenizer(encoder, 512)
+    reference = AutoTokenizer.from_pretrained(ROOT / "models" / "bert-tiny")
+    texts = ["Hello world!", "How are you?", "a " * 600, "", "日本語 ελληνικά <br /><br />"]
+    for text, encoding in zip(texts, encode(tokenizer, texts), strict=True):
+        assert encoding.ids == reference(text, truncation=True, max_length=512)["input_ids"]
+
+
+def test_what_the_encoder_reads(encoder):
+
+    inputs = encoder_inputs(
+        encoder, 64, pd.Series(["A longer review than the others are.", "Bad.", "Bad.", "Good one."])
+    )
+    hello = inputs[inputs["text"] == "Hello world!"]
+    assert hello["input_ids"].tolist() == [101, 7592, 2088, 999, 102, 0]
+    assert hello["attention_mask"].tolist() == [1, 1, 1, 1, 1, 0]
+    assert hello["token"].tolist() == ["[CLS]", "hello", "world", "!", "[SEP]", "[PAD]"]
+    pair = inputs[inputs["group"] == "pair"]
+    assert pair["token_type_ids"].tolist() == [0] * 5 + [1] * 5
+    assert set(inputs[inputs["group"] == "reviews"]["text"]) == {
+        "Bad.",
+        "Good one.",
+        "A longer review than the others are.",
+    }

@@ -1,0 +1,26 @@
+"""The grid's table of runs and their canonical spelling."""
+
+import pytest
+
+from bitsweep.grid import run_path, spell_number, table_of_runs
+
+
+@pytest.mark.parametrize(
+    ("value", "spelling"),
+    [(3e-4, "3e-4"), (float("3.0e-4"), "3e-4"), (5e-5, "5e-5"), (1.5e-4, "1.5e-4"), (1.0, "1e0")],
+)
+def test_equal_numbers_have_one_spelling(value, spelling):
+    assert spell_number(value) == spelling
+    assert float(spelling) == value
+
+
+def test_the_reference_grid_has_forty_runs_each_with_its_own_path():
+    grid = {
+        "mode": ["full", "bitfit"],
+        "batch_size": [8, 16, 32, 64, 128],
+        "learning_rate": [3e-4, 1e-4, 5e-5, 3e-5],
+        "seed": [42],
+    }
+    paths = {run_path(run) for run in table_of_runs(grid).to_dict("records")}
+    assert len(paths) == 40
+    assert "mode~bitfit/batch_size~8/learning_rate~3e-4/seed~42" in paths

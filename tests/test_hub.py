@@ -1,0 +1,112 @@
+"""Downloads, through the real client, from a stand-in for the Hub on loopback."""
+
+import io
+import socket
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import Workspace
+from tests.hub import Hub
+from tests.test_encoder import write_old_folder
+
+COMMIT, OTHER = "a" * 40, "b" * 40
+
+
+def parquet(rows: int, start: int = 0) -> bytes:
+    labels = [index % 2 for index in range(rows)]
+    texts = [f"review {start + index} is {'good' if label else 'bad'}" for index, label in enumerate(labels)]
+    buffer = io.BytesIO()
+    pd.DataFrame({"text": texts, "label": labels}).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("old")
+    write_old_folder(folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    pickled = {**files, "pytorch_model.bin": b"pickle"}
+    del pickled["model.safetensors"]
+    data = {
+        "plain_text/train-00000-of-00001.parquet": parquet(100),
+        "plain_text/test-00000-of-00001.parquet": parquet(20, start=1000),
+    }
+    return {
+        ("model", "prajjwal1/bert-tiny", COMMIT): {**files, "README.md": b"old"},
+        ("model", "prajjwal1/bert-tiny", OTHER): pickled,
+        ("dataset", "stanfordnlp/imdb", COMMIT): data,
+    }
+
+
+@pytest.fixture
+def config(workspace: Workspace):
+    """The reference experiment, made small, from the stand-in's commits."""
+    settings = yaml.safe_load((workspace.folder / "configs" / "imdb.yaml").read_text())
+    settings["data"]["revision"] = settings["encoder"]["revision"] = COMMIT
+    settings["max_length"] = 16
+    settings["grid"] = {"mode": ["bitfit"], "batch_size": [8], "learning_rate": [3e-4]}
+    settings["training"] = {"epochs": 1}
+    return settings
+
+
+def call(workspace: Workspace, settings: dict, endpoint: str, *arguments: str):
+    path = workspace.folder / "hub.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(workspace.folder / "hf"), "HF_HUB_DISABLE_XET": "1"}
+    return workspace.snakemake("--cores", "2", "--configfile", path, *arguments, **environment)
+
+
+def test_the_reference_experiment_runs_from_the_hub(workspace, config, repositories):
+    with Hub(repositories) as hub:
+        done = call(workspace, config, hub.endpoint)
+        assert done.returncode == 0, done.stdout
+        asked = hub.requests
+    results = workspace.folder / "results" / "imdb"
+    test = pd.read_parquet(results / "data" / "test.parquet")
+    assert test["text"].tolist() == pd.read_parquet(io.BytesIO(parquet(20, start=1000)))["text"].tolist()
+    summary = yaml.safe_load((results / "report" / "summary.json").read_text())
+    assert summary["experiment"]["test_split"] == "official"
+    assert summary["modes"]["bitfit"]["trainable_parameters"] == 3_074
+    # What is not needed is not fetched, and nothing is fetched twice.
+    assert not [line for line in asked if "README" in line]
+    downloads = [line for line in asked if line.startswith("GET") and "resolve" in line]
+    assert len(downloads) == len(set(downloads)) == 5
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        ("encoder", "revision", OTHER, ["has its weights only as pytorch_model.bin", "encoder.revision"]),
+        ("encoder", "revision", "c" * 40, ["encoder.revision is 'cccc", "correct the commit"]),
+        ("encoder", "name", "nobody/nothing", ["encoder.name is 'nobody/nothing'", "correct the name"]),
+        ("data", "name", "nobody/nothing", ["data.name is 'nobody/nothing'", "correct the name"]),
+        ("data", "train", "plain_text/none.parquet", ["no file 'plain_text/none.parquet'", "correct the path"]),
+    ],
+)
+def test_what_the_hub_does_not_have_is_told_before_any_training(
+    workspace, config, repositories, section, key, value, words
+):
+    config[section][key] = value
+    with Hub(repositories) as hub:
+        done = call(workspace, config, hub.endpoint)
+    told_before_training(done, workspace, words)
+
+
+def test_a_hub_that_cannot_be_reached_is_told(workspace, config):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = call(workspace, config, endpoint)
+    told_before_training(done, workspace, [f"The Hub at {endpoint} cannot be reached", "HF_ENDPOINT"])
+
+
+def told_before_training(done, workspace, words):
+    assert done.returncode != 0
+    sentences = [line for line in done.stdout.splitlines() if line.startswith("Error: ")]
+    assert sentences, done.stdout
+    for sentence in sentences:
+        assert all(word in sentence for word in words), done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (workspace.folder / "results" / "imdb" / "runs").exists()

@@ -1,0 +1,233 @@
+"""The training loop against plain torch: same batches, same gradients, same optimizer, same distribution of dropout."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import get_linear_schedule_with_warmup
+
+from bitsweep import training
+from bitsweep.dropout import CheapDropout, Noise, dropout
+from bitsweep.model import build_classifier, digest_state
+from bitsweep.modes import freeze
+from bitsweep.optimizer import AdamW
+from bitsweep.seeding import generator
+from bitsweep.tokens import Tokens
+from bitsweep.training import Recipe, predict, prepare, split_by_length, train
+
+
+def make_tokens(count: int, longest: int = 40, seed: int = 0) -> Tokens:
+    """Random texts of unequal length; the label can be read off the second token."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(4, longest + 1, count)
+    labels = random.integers(0, 2, count)
+    texts = [np.concatenate([[101, 2000 + label], random.integers(1996, 9000, length - 3), [102]])
+             for label, length in zip(labels, lengths, strict=True)]  # fmt: skip
+    ids = torch.tensor(np.concatenate(texts), dtype=torch.int32)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return Tokens(ids, torch.zeros_like(ids), offsets, torch.tensor(labels), {})
+
+
+def make_recipe(**changes) -> Recipe:
+    recipe = {
+        "mode": "full",
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "seed": 1,
+        "epochs": 2,
+        "weight_decay": 0.0,
+        "max_grad_norm": 1.0,
+        "precision": "float32",
+        "device": "cpu",
+        "threads": 1,
+    }
+    return Recipe(**{**recipe, **changes})
+
+
+def without_dropout(model: torch.nn.Module) -> torch.nn.Module:
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout | CheapDropout):
+            module.p = 0.0
+    return model
+
+
+def test_micro_batches_hold_every_example_once_within_the_budget():
+    random = np.random.default_rng(3)
+    lengths = random.integers(3, 200, 500)
+    batch = random.permutation(500)[:128]
+    parts = list(split_by_length(batch, lengths, 1000))
+    assert sorted(np.concatenate(parts)) == sorted(batch)
+    assert all(len(part) * lengths[part].max() <= 1000 for part in parts)
+    assert len(parts) < 30
+    # An example longer than the budget comes alone.
+    assert [len(part) for part in split_by_length(batch[:5], lengths, 1)] == [1] * 5
+
+
+@pytest.mark.parametrize("mode", ["full", "bitfit"])
+def test_gradient_of_micro_batches_is_the_padded_batch_s(encoder, monkeypatch, mode):
+    monkeypatch.setattr(training, "TRAINING_TOKENS", 100)
+    tokens = make_tokens(24)
+    plain = without_dropout(build_classifier(encoder, 2, 1)).double()
+    fast = copy.deepcopy(plain)
+
+    padded = tokens.padded(np.arange(24), 0)
+    wanted = freeze(plain, mode)
+    cross_entropy(plain(**padded).logits, tokens.labels).backward()
+
+    recipe = make_recipe(mode=mode, batch_size=24)
+    prepare(fast, recipe)
+    without_dropout(fast)
+    found = freeze(fast, mode)
+    for parameter in found.values():
+        parameter.grad = torch.zeros_like(parameter)
+    parts = list(split_by_length(np.arange(24), tokens.lengths, 100))
+    assert len(parts) > 5
+    for part in parts:
+        logits = fast(**tokens.padded(part, 0)).logits
+        (cross_entropy(logits, tokens.labels[part], reduction="sum") / 24).backward()
+    assert found.keys() == wanted.keys()
+    for name, parameter in wanted.items():
+        torch.testing.assert_close(found[name].grad, parameter.grad, rtol=1e-9, atol=1e-12, msg=name)
+
+
+@pytest.mark.parametrize("mode", ["full", "bitfit"])
+def test_training_follows_torch_s_adamw_with_transformers_schedule(encoder, mode):
+    """Two epochs of float32 training without dropout, against a loop of public parts over padded batches."""
+    tokens = make_tokens(22)
+    recipe = make_recipe(mode=mode)
+    plain = without_dropout(build_classifier(encoder, 2, 1)).train()
+    parameters = list(freeze(plain, mode).values())
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.learning_rate, weight_decay=0.0)
+    schedule = get_linear_schedule_with_warmup(optimizer, 0, 3 * recipe.epochs)
+    for epoch in (1, 2):
+        order = generator(recipe.seed, "order", epoch).permutation(22)
+        for start in (0, 8, 16):
+            batch = order[start : start + 8]
+            optimizer.zero_grad()
+            cross_entropy(plain(**tokens.padded(batch, 0)).logits, tokens.labels[batch]).backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+
+    fast = without_dropout(build_classifier(encoder, 2, 1))
+    outcome = train(fast, tokens, make_tokens(10, seed=5), recipe, log=lambda line: None)
+    assert [row["steps"] for row in outcome.history] == [3, 6]
+    wanted = dict(plain.named_parameters())
+    start = dict(build_classifier(encoder, 2, 1).named_parameters())
+    for name, parameter in fast.named_parameters():
+        # Softmax takes no notice of the keys' bias: its gradient is rounding, which Adam scales up to the rate.
+        if name.endswith("key.bias"):
+            continue
+        torch.testing.assert_close(parameter, wanted[name], rtol=1e-3, atol=2e-5, msg=name)
+        # What the mode freezes is as it was, to the bit; the first layer's biases have moved.
+        if mode == "bitfit" and "bias" not in name:
+            assert torch.equal(parameter, start[name]), name
+    assert not torch.equal(
+        fast.bert.encoder.layer[0].output.dense.bias, start["bert.encoder.layer.0.output.dense.bias"]
+    )
+
+
+def test_optimizer_is_torch_s_to_the_bit():
+    random = torch.Generator().manual_seed(0)
+    ours = [
+        torch.nn.Parameter(torch.randn(50, 7, generator=random)),
+        torch.nn.Parameter(torch.randn(3, generator=random)),
+    ]
+    theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
+    optimizer, reference = AdamW(ours, 0.01), torch.optim.AdamW(theirs, weight_decay=0.01, fused=True)
+    for rate in (1e-3, 5e-4, 1e-4):
+        for mine, their in zip(ours, theirs, strict=True):
+            mine.grad.copy_(torch.randn(mine.shape, generator=random))
+            their.grad = mine.grad.clone()
+        reference.param_groups[0]["lr"] = rate
+        reference.step()
+        optimizer.step(rate)
+        assert all(torch.equal(mine, their) for mine, their in zip(ours, theirs, strict=True))
+        assert all((parameter.grad == 0).all() for parameter in ours)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_dropout_has_its_rate_and_its_scale(rate, dtype):
+    noise = Noise()
+    noise.seed(3, "test")
+    x = torch.full((1000, 1001), 2.0, dtype=dtype, requires_grad=True)
+    y = dropout(x, rate, noise)
+    y.sum().backward()
+    dropped = (y == 0).double().mean().item()
+    # Five standard errors of a share among a million.
+    assert abs(dropped - rate) < 5 * math.sqrt(rate * (1 - rate) / x.numel())
+    kept = y[y != 0]
+    torch.testing.assert_close(
+        kept, torch.full_like(kept, 2 / (1 - rate)), rtol=1e-2 if dtype is torch.bfloat16 else 1e-4, atol=0
+    )
+    torch.testing.assert_close(x.grad, y.detach() / 2)
+    rows = (y == 0).double().mean(1)
+    assert rows.std().item() < 2 * math.sqrt(rate * (1 - rate) / 1001)
+
+
+def test_dropout_is_seeded_by_name_alone():
+    noise = Noise()
+    noise.seed(1, "dropout", 2, 3)
+    first = noise.kept(torch.Size([100]), 0.5)
+    noise.kept(torch.Size([7]), 0.5)
+    noise.seed(1, "dropout", 2, 3)
+    assert torch.equal(first, noise.kept(torch.Size([100]), 0.5))
+    noise.seed(1, "dropout", 2, 4)
+    assert not torch.equal(first, noise.kept(torch.Size([100]), 0.5))
+
+
+def test_every_dropout_of_the_encoder_is_on_in_training_and_off_in_evaluation(encoder):
+    model = build_classifier(encoder, 2, 1)
+    expected = sum(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
+    prepare(model, make_recipe())
+    assert sum(isinstance(module, CheapDropout) and module.p == 0.1 for module in model.modules()) == expected == 8
+    batch = make_tokens(4).padded(np.arange(4), 0)
+    model.eval()
+    assert torch.equal(model(**batch).logits, model(**batch).logits)
+    model.train()
+    assert not torch.equal(model(**batch).logits, model(**batch).logits)
+
+
+def test_prediction_is_in_the_split_s_order_and_that_of_the_plain_model(encoder):
+    tokens = make_tokens(50)
+    plain = build_classifier(encoder, 2, 1).eval()
+    wanted = torch.cat([plain(**tokens.padded(np.array([index]), 0)).logits for index in range(50)]).detach()
+    model = build_classifier(encoder, 2, 1)
+    prepare(model, make_recipe())
+    torch.testing.assert_close(predict(model, tokens, make_recipe()), wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "count"), [("full", 4_386_178), ("bitfit", 3_074)])
+def test_counts_of_trainable_parameters(encoder, mode, count):
+    trained = freeze(build_classifier(encoder, 2, 1), mode)
+    assert sum(parameter.numel() for parameter in trained.values()) == count
+
+
+def test_head_depends_on_the_seed_and_the_encoder_does_not(encoder):
+    first, again, other = (build_classifier(encoder, 2, seed) for seed in (1, 1, 2))
+    assert digest_state(first) == digest_state(again) != digest_state(other)
+    assert not torch.equal(first.classifier.weight, other.classifier.weight)
+    assert torch.equal(first.bert.pooler.dense.weight, other.bert.pooler.dense.weight)
+
+
+def test_a_run_learns_and_keeps_its_best_epoch(encoder):
+    model = build_classifier(encoder, 2, 1)
+    outcome = train(model, make_tokens(64), make_tokens(64, seed=9), make_recipe(epochs=6), log=lambda line: None)
+    assert outcome.best["validation_accuracy"] == max(row["validation_accuracy"] for row in outcome.history) > 0.9
+    assert not outcome.diverged
+    assert outcome.trainable_parameters == 4_386_178
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(encoder):
+    model = build_classifier(encoder, 2, 1)
+    with torch.no_grad():
+        model.classifier.bias.fill_(math.nan)
+    outcome = train(model, make_tokens(16), make_tokens(8), make_recipe(), log=lambda line: None)
+    assert outcome.diverged
+    assert outcome.best is None
+    assert outcome.weights == {}
+    assert len(outcome.history) == 1
