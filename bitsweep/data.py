@@ -53,9 +53,10 @@ def check_rows(table: pd.DataFrame, label_names: list[str], where: str) -> None:
     known = range(len(label_names))
     unknown = table.index[~table["label"].isin(known)]
     if len(unknown):
+        label = table["label"].tolist()[unknown[0]]
         raise UserError(
-            f"Row {unknown[0]} of {where} has label {table['label'].tolist()[unknown[0]]!r}, but label_names names the labels "
-            f"0 to {known[-1]}: correct label_names or the data."
+            f"Row {unknown[0]} of {where} has label {label!r}, but label_names names the labels 0 to {known[-1]}: "
+            "correct label_names or the data."
         )
 
 

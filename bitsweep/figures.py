@@ -24,38 +24,29 @@ def heat_map(runs: pd.DataFrame, mode: str, selected: dict | None) -> alt.LayerC
     cells["percent"] = cells["accuracy"] * 100
     cells["label"] = [f"{value:.1f}" if value == value else "diverged" for value in cells["percent"]]
     middle = (cells["percent"].min() + cells["percent"].max()) / 2
+    cells["ink"] = ["white" if value < middle else "black" for value in cells["percent"]]
     cells["rate"] = cells["learning_rate"].map(spell_number)
     rates = [spell_number(rate) for rate in sorted(cells["learning_rate"].unique())]
-    chosen = cells.iloc[:0]
-    if selected:
-        chosen = cells[
-            (cells["batch_size"] == selected["batch_size"]) & (cells["learning_rate"] == selected["learning_rate"])
-        ]
     position = {
         "x": alt.X("rate:O", sort=rates, title="learning rate", axis=alt.Axis(labelAngle=0)),
         "y": alt.Y("batch_size:O", title="batch size"),
     }
-    squares = (
-        alt.Chart(cells)
-        .mark_rect()
-        .encode(
-            **position,
-            color=alt.Color("percent:Q", title="accuracy, %", scale=alt.Scale(scheme="viridis", zero=False)),
+    colour = alt.Color("percent:Q", title="accuracy, %", scale=alt.Scale(scheme="viridis", zero=False))
+    if cells["percent"].isna().all():
+        colour = alt.value("#dddddd")
+    squares = alt.Chart(cells).mark_rect().encode(**position, color=colour)
+    layers = [squares]
+    for ink, rows in cells.groupby("ink"):
+        layers.append(alt.Chart(rows).mark_text(fontSize=13, color=ink).encode(**position, text="label:N"))
+    if selected:
+        setting = (cells["batch_size"] == selected["batch_size"]) & (
+            cells["learning_rate"] == selected["learning_rate"]
         )
-    )
-    numbers = (
-        alt.Chart(cells)
-        .mark_text(fontSize=13)
-        .encode(
-            **position,
-            text="label:N",
-            color=alt.condition(f"datum.percent < {middle}", alt.value("white"), alt.value("black")),
-        )
-    )
-    frame = alt.Chart(chosen).mark_rect(fill=None, stroke="#D55E00", strokeWidth=4).encode(**position)
+        frame = alt.Chart(cells[setting]).mark_rect(fill=None, stroke="#D55E00", strokeWidth=4)
+        layers.append(frame.encode(**position))
     width, height = 78 * len(rates), 44 * cells["batch_size"].nunique()
     title = alt.TitleParams(f"Validation accuracy, {mode}", subtitle="per cent; the selected setting is framed")
-    return (squares + numbers + frame).properties(width=width, height=height, title=title)
+    return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 
 def learning_curves(epochs: pd.DataFrame, selected: dict[str, dict | None]) -> alt.HConcatChart:
@@ -73,7 +64,9 @@ def learning_curves(epochs: pd.DataFrame, selected: dict[str, dict | None]) -> a
         f"{spell_number(rate)}/{size}/{seed}"
         for rate, size, seed in zip(epochs["learning_rate"], epochs["batch_size"], epochs["seed"], strict=True)
     ]
-    scale = alt.Scale(zero=False, domain=[epochs["percent"].min() - 1, epochs["percent"].max() + 1])
+    lowest, highest = epochs["percent"].min(), epochs["percent"].max()
+    domain = [lowest - 1, highest + 1] if lowest == lowest else [0, 100]
+    scale = alt.Scale(zero=False, domain=domain)
     panels = []
     for index, mode in enumerate(selected):
         rows = epochs[epochs["mode"] == mode]
@@ -83,9 +76,9 @@ def learning_curves(epochs: pd.DataFrame, selected: dict[str, dict | None]) -> a
             detail="run:N",
         )
         thin = lines.mark_line(strokeWidth=1, opacity=0.45, color="#777777").transform_filter("!datum.chosen")
-        thick = lines.mark_line(strokeWidth=3, color=COLOURS[index % len(COLOURS)], point=True).transform_filter(
-            "datum.chosen"
-        )
+        colour = COLOURS[index % len(COLOURS)]
+        thick = lines.mark_line(strokeWidth=3, color=colour, point=alt.OverlayMarkDef(color=colour))
+        thick = thick.transform_filter("datum.chosen")
         panels.append((thin + thick).properties(width=300, height=260, title=f"{mode}: all runs, selected one thick"))
     return alt.hconcat(*panels).resolve_scale(y="shared")
 

@@ -47,8 +47,8 @@ def module_path(name: str) -> Path | None:
     return None
 
 
-def fingerprint(script: str, *data: str) -> str:
-    """SHA-256 of what `scripts/<script>.py` and all local modules behind it compute, and of `data` files' bytes."""
+def tracked_files(script: str) -> dict[Path, str]:
+    """`scripts/<script>.py` and all local modules behind it, each with what it computes as normalized code."""
     found: dict[Path, str] = {}
     queue = [ROOT / "scripts" / f"{script}.py"]
     while queue:
@@ -58,8 +58,13 @@ def fingerprint(script: str, *data: str) -> str:
         tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
         queue += [module for name in local_modules(tree) if (module := module_path(name))]
         found[path] = ast.unparse(DocstringRemover().visit(tree))
+    return found
+
+
+def fingerprint(script: str, *data: str) -> str:
+    """SHA-256 of the `tracked_files` of a script, and of the bytes of `data` files."""
     digest = hashlib.sha256()
-    for path, code in sorted(found.items()):
+    for path, code in sorted(tracked_files(script).items()):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\n{code}\n".encode())
     for name in data:
         digest.update((ROOT / name).read_bytes())

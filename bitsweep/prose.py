@@ -159,6 +159,10 @@ def limits_paragraph(summary: dict) -> str:
                 f"The selected {key.replace('_', ' ')} of {mode} is the {edge} on the grid: values beyond it may do "
                 "better, and the grid may handicap this mode."
             )
+    if summary["runs"]["diverged"]:
+        sentences.append(
+            f"{summary['runs']['diverged']} of the runs diverged (their loss was not finite) and were passed over."
+        )
     seeds = len(summary["experiment"]["grid"]["seed"])
     if seeds == 1:
         sentences.append(

@@ -1,0 +1,122 @@
+"""The report's prose follows its numbers, and whatever the data hold is shown as it is."""
+
+import copy
+
+import pandas as pd
+import pytest
+
+from bitsweep import prose
+from bitsweep.report import input_section, to_html
+from bitsweep.tables import readable, to_markdown
+
+
+def entry(accuracy: float, parameters: int, low: float, high: float) -> dict:
+    return {
+        "trainable_parameters": parameters,
+        "runs": 4,
+        "diverged": 0,
+        "selected": {"batch_size": 8, "learning_rate": 3e-4, "seed": 1, "epoch": 2, "runs": [], "on_edge": {}},
+        "validation": {"accuracy": accuracy, "loss": 0.5, "train_loss": 0.4, "examples": 100},
+        "test": {
+            "accuracy": accuracy,
+            "accuracy_interval": [low, high],
+            "loss": 0.5,
+            "examples": 1000,
+            "commonest_label_share": 0.5,
+            "runs": [],
+        },
+    }
+
+
+@pytest.fixture
+def summary() -> dict:
+    return {
+        "experiment": {
+            "examples": {"train": 2000, "validation": 100, "test": 1000},
+            "grid": {"mode": ["full", "bitfit"], "batch_size": [8, 16], "learning_rate": [3e-4, 1e-4], "seed": [1]},
+            "training": {"epochs": 4},
+        },
+        "runs": {"total": 8, "finished": 8, "diverged": 0},
+        "modes": {"full": entry(0.8, 4_000_000, 0.77, 0.82), "bitfit": entry(0.7, 3000, 0.67, 0.73)},
+        "differences": [
+            {"first": "full", "second": "bitfit", "difference": 0.1, "interval": [0.07, 0.13], "excludes_zero": True}
+        ],
+        "interval_level": 0.95,
+    }
+
+
+def test_a_sure_difference_is_told_as_one(summary):
+    assert "full is better than bitfit by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
+    assert "excludes zero" in prose.answer(summary)
+    assert "Choose full where accuracy counts: it gains 10.00 points" in prose.choice_paragraph(summary)
+    assert "bitfit is already 10.00 points behind" in prose.training_size_paragraph(summary)
+    assert "99.92 % fewer" in prose.parameters_paragraph(summary)
+
+
+def test_the_winner_is_the_one_that_wins(summary):
+    summary["modes"]["full"], summary["modes"]["bitfit"] = entry(0.7, 4_000_000, 0.67, 0.73), entry(0.8, 3000, 0.7, 0.9)
+    summary["differences"][0] |= {"difference": -0.1, "interval": [-0.13, -0.07]}
+    assert "by **bitfit**" in prose.answer(summary)
+    assert "bitfit is better than full by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
+    assert prose.choice_paragraph(summary).startswith("Choose bitfit: it is better by 10.00 points")
+    assert "bitfit is 10.00 points ahead" in prose.training_size_paragraph(summary)
+
+
+def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
+    summary["differences"][0] |= {"difference": 0.01, "interval": [-0.02, 0.04], "excludes_zero": False}
+    assert "includes zero" in prose.answer(summary)
+    assert "is better than" not in prose.answer(summary)
+    assert "cannot be told from" in prose.choice_paragraph(summary)
+
+
+def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
+    assert "commonest label" not in prose.accuracy_paragraph(summary)
+    summary["modes"]["bitfit"] = entry(0.52, 3000, 0.49, 0.55)
+    assert "bitfit does not surely exceed" in prose.accuracy_paragraph(summary)
+
+
+def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):
+    lost = summary["modes"]["full"]
+    lost["selected"] = lost["validation"] = lost["test"] = None
+    summary["differences"] = []
+    answer = prose.answer(summary)
+    assert "by **bitfit**" in answer
+    assert "No setting of full kept a finite loss" in answer
+    for paragraph in (prose.accuracy_paragraph, prose.training_size_paragraph, prose.limits_paragraph):
+        assert "full reaches" not in paragraph(summary)
+
+
+def test_the_edge_of_the_grid_and_the_single_seed_are_told(summary):
+    summary["modes"]["bitfit"]["selected"]["on_edge"] = {"learning_rate": "largest"}
+    limits = prose.limits_paragraph(summary)
+    assert "learning rate of bitfit is the largest on the grid" in limits
+    assert "one seed" in limits
+    several = copy.deepcopy(summary)
+    several["experiment"]["grid"]["seed"] = [1, 2, 3]
+    assert "means over 3 seeds" in prose.limits_paragraph(several)
+
+
+def test_texts_are_shown_as_they_are(tmp_path):
+    text = "<b>*bold*</b> | [link](x) `code` $x$ <script>alert(1)</script>"
+    row = {"group": "reviews", "text": text, "position": 0, "token": "<i>|", "input_ids": 5}
+    inputs = pd.DataFrame([{**row, "token_type_ids": 0, "attention_mask": 1}])
+    page = to_html(input_section(inputs), "title", tmp_path)
+    assert "<script>" not in page
+    assert "&lt;b&gt;*bold*&lt;/b&gt; | [link](x) `code` $x$ &lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert '<td style="text-align:left">&lt;i&gt;|</td>' in page
+
+
+def test_tables_for_readers():
+    table = pd.DataFrame(
+        {
+            "mode": ["full", "bitfit"],
+            "learning_rate": [3e-4, 5e-5],
+            "test_accuracy": [0.87432, None],
+            "epoch": [4, None],
+        }
+    )
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in to_markdown(readable(table)).splitlines()
+    ]
+    assert lines[0] == ["mode", "learning rate", "test accuracy", "epoch"]
+    assert lines[2:] == [["full", "3e-4", "87.43 %", "4"], ["bitfit", "5e-5", "", ""]]

@@ -1,0 +1,71 @@
+"""The repository's files agree with each other."""
+
+import importlib.metadata
+import re
+
+import yaml
+
+from bitsweep.fingerprint import fingerprint
+from envs.write import environment
+from tests.conftest import ROOT, Workspace
+
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+def test_the_conda_environment_is_the_lock_file():
+    text = (ROOT / "envs" / "bitsweep.yaml").read_text()
+    assert text == environment(LOCK), "run: make lock"
+    pins = yaml.safe_load(text)["dependencies"][-1]["pip"]
+    assert pins == LOCK.split()
+
+
+def test_the_lock_file_has_exact_versions_of_all_that_is_asked_for():
+    locked = dict(line.split("==") for line in LOCK.split())
+    wanted = [line for line in (ROOT / "requirements.in").read_text().splitlines() if line and line[0] != "#"]
+    names = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in locked.items()}
+    for line in wanted:
+        name, _, version = line.partition("==")
+        assert name in names
+        assert version in ("", names[name])
+
+
+def test_the_tests_run_in_the_locked_versions():
+    for line in LOCK.split():
+        name, version = line.split("==")
+        assert importlib.metadata.version(name).split("+")[0] == version, name
+
+
+def test_every_rule_has_a_log_and_a_docstring_and_tracks_its_code():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
+            name = rule.split(":")[0]
+            assert f'"python -m scripts.{name} ' in rule
+            assert f'code=fingerprint("{name}"' in rule
+            assert rule.split("\n")[1].strip().startswith('"""')
+            assert "    log:\n" in rule
+
+
+def test_the_fingerprint_of_a_script_follows_what_it_computes(tmp_path, monkeypatch):
+    workspace = Workspace(tmp_path)
+    monkeypatch.setattr("bitsweep.fingerprint.ROOT", workspace.folder)
+    before = {name: fingerprint(name) for name in ("train_run", "select_runs", "write_report")}
+    training = workspace.folder / "bitsweep" / "training.py"
+    text = training.read_text()
+    training.write_text(text.replace('"""One run', '"""Each run').replace("# Padded", "# All padded") + "\n\n")
+    assert {name: fingerprint(name) for name in before} == before
+    training.write_text(text.replace("1e-8", "1e-6").replace("total = 0.0", "total = 1.0"))
+    assert fingerprint("train_run") != before["train_run"]
+    assert fingerprint("select_runs") == before["select_runs"]
+    prose = workspace.folder / "bitsweep" / "prose.py"
+    training.write_text(text)
+    prose.write_text(prose.read_text().replace("points", "percentage points"))
+    assert fingerprint("write_report") != before["write_report"]
+    assert fingerprint("train_run") == before["train_run"]
+
+
+def test_training_imports_neither_settings_nor_anything_of_the_report():
+    """Its fingerprint follows its imports: what is not needed there must not retrain a sweep."""
+    from bitsweep.fingerprint import tracked_files
+
+    names = {path.stem for path in tracked_files("train_run")}
+    assert not names & {"settings", "params", "report", "prose", "figures", "tables", "summary", "selection", "data"}
