@@ -9,14 +9,17 @@ import torch
 
 
 class AdamW:
-    """Updates float32 `parameters`; betas and epsilon are the defaults of torch and `transformers.Trainer`."""
+    """Updates float32 parameters; betas and epsilon are the defaults of torch and `transformers.Trainer`.
+
+    Weight decay spares what has one dimension, biases and normalization, as the Trainer does.
+    """
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> None:
         self.parameters = list(parameters)
-        self.weight_decay = weight_decay
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        self.decays = [weight_decay if parameter.dim() > 1 else 0.0 for parameter in self.parameters]
         for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter)
 
@@ -24,20 +27,20 @@ class AdamW:
     def step(self, learning_rate: float) -> None:
         """One update from the parameters' gradients, which are 0 afterwards."""
         gradients = [parameter.grad for parameter in self.parameters]
+        state = (self.parameters, gradients, self.first, self.second)
         torch._foreach_add_(self.steps, 1)
-        torch._fused_adamw_(
-            self.parameters,
-            gradients,
-            self.first,
-            self.second,
-            [],
-            self.steps,
-            lr=learning_rate,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=self.weight_decay,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
-        )
+        for decay in set(self.decays):
+            chosen = [index for index, own in enumerate(self.decays) if own == decay]
+            torch._fused_adamw_(
+                *([tensors[index] for index in chosen] for tensors in state),
+                [],
+                [self.steps[index] for index in chosen],
+                lr=learning_rate,
+                beta1=0.9,
+                beta2=0.999,
+                weight_decay=decay,
+                eps=1e-8,
+                amsgrad=False,
+                maximize=False,
+            )
         torch._foreach_zero_(gradients)

@@ -129,7 +129,7 @@ class Training(Section):
     epochs: Count = 4
     """Passes over the training split; the best one by validation counts."""
     weight_decay: Annotated[Number, Field(ge=0)] = 0.0
-    """AdamW's weight decay."""
+    """AdamW's weight decay; biases and normalization are spared, as the Trainer does."""
     max_grad_norm: Annotated[Number, Field(gt=0)] = 1.0
     """Gradients are clipped at this norm."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

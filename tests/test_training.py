@@ -131,18 +131,22 @@ def test_training_follows_torch_s_adamw_with_transformers_schedule(encoder, mode
 
 
 def test_optimizer_is_torch_s_to_the_bit():
+    """With decay on the matrix and none on the vector, as the Trainer groups them."""
     random = torch.Generator().manual_seed(0)
     ours = [
         torch.nn.Parameter(torch.randn(50, 7, generator=random)),
         torch.nn.Parameter(torch.randn(3, generator=random)),
     ]
     theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
-    optimizer, reference = AdamW(ours, 0.01), torch.optim.AdamW(theirs, weight_decay=0.01, fused=True)
+    optimizer = AdamW(ours, 0.01)
+    groups = [{"params": theirs[:1], "weight_decay": 0.01}, {"params": theirs[1:], "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups, fused=True)
     for rate in (1e-3, 5e-4, 1e-4):
         for mine, their in zip(ours, theirs, strict=True):
             mine.grad.copy_(torch.randn(mine.shape, generator=random))
             their.grad = mine.grad.clone()
-        reference.param_groups[0]["lr"] = rate
+        for group in reference.param_groups:
+            group["lr"] = rate
         reference.step()
         optimizer.step(rate)
         assert all(torch.equal(mine, their) for mine, their in zip(ours, theirs, strict=True))
