@@ -31,7 +31,7 @@ def heat_map(runs: pd.DataFrame, mode: str, selected: dict | None) -> alt.LayerC
         "x": alt.X("rate:O", sort=rates, title="learning rate", axis=alt.Axis(labelAngle=0)),
         "y": alt.Y("batch_size:O", title="batch size"),
     }
-    colour = alt.Color("percent:Q", title="accuracy, %", scale=alt.Scale(scheme="viridis", zero=False))
+    colour = alt.Color("percent:Q", title="%", scale=alt.Scale(scheme="viridis", zero=False))
     if cells["percent"].isna().all():
         colour = alt.value("#dddddd")
     squares = alt.Chart(cells).mark_rect().encode(**position, color=colour)
