@@ -18,15 +18,24 @@ class Noise:
     """The random bits of one micro-batch: `seed` names them, whatever was drawn before."""
 
     def __init__(self) -> None:
-        self.bits = np.random.SFC64(0)
+        self.seed(slice(0, 1), 1, 0)
 
-    def seed(self, *name: int | str) -> None:
+    def seed(self, rows: slice, total: int, *name: int | str) -> None:
+        """Starts the stream called `name`, of which `rows` of all `total` rows of the micro-batch are wanted."""
         self.bits = np.random.SFC64(stream_key(*name))
+        self.rows = rows
+        self.total = total
 
     def kept(self, shape: torch.Size, rate: float) -> torch.Tensor:
-        """An int16 tensor of `shape`: 0 with probability round(rate * 65536) / 65536, else -1 (all bits set)."""
-        count = shape.numel()
-        raw = torch.from_numpy(self.bits.random_raw((count + 3) // 4).view(np.int16)[:count])
+        """An int16 tensor of `shape`: 0 with probability round(rate * 65536) / 65536, else -1 (all bits set).
+
+        Where its first dimension is that of the rows asked for, they are cut from what all rows would get.
+        """
+        row, first, total = shape[1:].numel(), self.rows.start, self.total
+        if shape[0] != self.rows.stop - first:
+            first, total = 0, shape[0]
+        drawn = self.bits.random_raw((total * row + 3) // 4).view(np.int16)
+        raw = torch.from_numpy(drawn[first * row : (first + shape[0]) * row])
         # raw is uniform on -32768..32767. Cut to {last - 1, last}, it says on which side of the threshold it was: whole
         # numbers all the way, since torch's comparisons and boolean masks are many times slower on a CPU.
         last = round(rate * 65536) - 32768

@@ -34,10 +34,10 @@ class Tokens:
         """Tokens of each example, special ones included: int64 of shape (n,)."""
         return np.diff(self.offsets)
 
-    def padded(self, indices: np.ndarray, pad_id: int) -> dict[str, torch.Tensor]:
-        """The examples as a rectangle of shape (len(indices), longest): what the encoder's forward takes."""
+    def padded(self, indices: np.ndarray, pad_id: int, width: int | None = None) -> dict[str, torch.Tensor]:
+        """The examples as a rectangle of shape (len(indices), width or the longest), as the encoder takes them."""
         lengths = self.lengths[indices]
-        shape = (len(indices), int(lengths.max()))
+        shape = (len(indices), width or int(lengths.max()))
         batch = {
             "input_ids": torch.full(shape, pad_id, dtype=torch.long),
             "token_type_ids": torch.zeros(shape, dtype=torch.long),

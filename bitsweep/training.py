@@ -18,6 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from bitsweep import dropout, embedding
+from bitsweep.errors import UserError
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
 from bitsweep.seeding import generator, stream_key
@@ -115,44 +116,85 @@ def prepare(model: torch.nn.Module, recipe: Recipe) -> dropout.Noise | None:
     return None
 
 
-def train_epoch(
-    model: torch.nn.Module,
-    optimizer: AdamW,
-    tokens: Tokens,
-    recipe: Recipe,
-    epoch: int,
-    noise: dropout.Noise | None,
-) -> float:
-    """Trains one epoch (counted from 1); returns the mean loss over its examples, NaN once a batch's is not finite."""
-    model.train()
-    lengths = tokens.lengths
-    order = generator(recipe.seed, "order", epoch).permutation(len(tokens))
-    steps = math.ceil(len(tokens) / recipe.batch_size)
-    total = 0.0
-    for step in range(steps):
-        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-        loss_sum = 0.0
-        for part, micro in enumerate(split_by_length(batch, lengths, TRAINING_TOKENS)):
-            seed_dropout(noise, recipe.seed, "dropout", epoch, step, part)
-            logits = forward(model, tokens.padded(micro, model.config.pad_token_id or 0), recipe)
-            labels = tokens.labels[micro].to(recipe.device)
-            loss = cross_entropy(logits, labels, reduction="sum") / len(batch)
-            loss.backward()
-            loss_sum += loss.item() * len(batch)
-        if not math.isfinite(loss_sum):
-            return math.nan
-        total += loss_sum
-        torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.max_grad_norm)
-        done = (epoch - 1) * steps + step
-        optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
-    return total / len(tokens)
+class BatchGradient:
+    """Adds up the gradient of a batch's mean loss over micro-batches, in smaller ones once memory has run out."""
+
+    def __init__(self, model: torch.nn.Module, tokens: Tokens, recipe: Recipe, noise: dropout.Noise | None) -> None:
+        self.model = model
+        self.tokens = tokens
+        self.recipe = recipe
+        self.noise = noise
+        self.pieces = 1
+
+    def add(self, batch: np.ndarray, *name: int | str) -> float:
+        """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses.
+
+        `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
+        with the same padding and the same dropout, hence the same gradient but for the order of its sums. Raises
+        UserError where a single example does not fit.
+        """
+        while True:
+            try:
+                return self.add_pieces(batch, *name)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                longest = int(self.tokens.lengths[batch].max())
+            if self.pieces >= len(batch):
+                raise UserError(f"Not even one example of {longest} tokens fits into memory: lower max_length.")
+            self.pieces *= 2
+            print(f"Memory ran out: micro-batches are now cut into {self.pieces}.", flush=True)
+            for parameter in self.model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.zero_()
+
+    def add_pieces(self, batch: np.ndarray, *name: int | str) -> float:
+        total = 0.0
+        for part, micro in enumerate(split_by_length(batch, self.tokens.lengths, TRAINING_TOKENS)):
+            longest = int(self.tokens.lengths[micro].max())
+            for rows in np.array_split(np.arange(len(micro)), min(self.pieces, len(micro))):
+                seed_dropout(self.noise, slice(rows[0], rows[-1] + 1), len(micro), *name, part)
+                total += self.add_rows(micro[rows], longest, len(batch))
+        return total
+
+    def add_rows(self, rows: np.ndarray, longest: int, examples: int) -> float:
+        padding = self.model.config.pad_token_id or 0
+        logits = forward(self.model, self.tokens.padded(rows, padding, longest), self.recipe)
+        loss = cross_entropy(logits, self.tokens.labels[rows].to(self.recipe.device), reduction="sum")
+        (loss / examples).backward()
+        return loss.item()
 
 
-def seed_dropout(noise: dropout.Noise | None, *name: int | str) -> None:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch, oneDNN or Python failed to get memory; on a CPU torch has no class of its own for it."""
+    words = ("can't allocate memory", "not enough memory", "bad_alloc", "could not create a memory", "out of memory")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: int | str) -> None:
     # What the encoder draws by functions of its own comes from torch's generator, so that is seeded as well.
     torch.manual_seed(stream_key(*name) % 2**63)
     if noise is not None:
-        noise.seed(*name)
+        noise.seed(rows, total, *name)
+
+
+def train_epoch(gradient: BatchGradient, optimizer: AdamW, epoch: int) -> float:
+    """Trains one epoch (counted from 1); returns the mean loss over its examples, NaN once a batch's is not finite."""
+    gradient.model.train()
+    recipe, examples = gradient.recipe, len(gradient.tokens)
+    order = generator(recipe.seed, "order", epoch).permutation(examples)
+    steps = math.ceil(examples / recipe.batch_size)
+    total = 0.0
+    for step in range(steps):
+        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+        loss = gradient.add(batch, recipe.seed, "dropout", epoch, step)
+        if not math.isfinite(loss):
+            return math.nan
+        total += loss
+        torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.max_grad_norm)
+        done = (epoch - 1) * steps + step
+        optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
+    return total / examples
 
 
 def train(
@@ -167,10 +209,11 @@ def train(
     noise = prepare(model, recipe)
     trained = freeze(model, recipe.mode)
     optimizer = AdamW(trained.values(), recipe.weight_decay)
+    gradient = BatchGradient(model, train_split, recipe, noise)
     history, best, weights, training_seconds = [], None, {}, 0.0
     for epoch in range(1, recipe.epochs + 1):
         epoch_start = time.perf_counter()
-        loss = train_epoch(model, optimizer, train_split, recipe, epoch, noise)
+        loss = train_epoch(gradient, optimizer, epoch)
         training_seconds += time.perf_counter() - epoch_start
         scores = score(predict(model, validation, recipe), validation.labels)
         row = {

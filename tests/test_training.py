@@ -11,6 +11,7 @@ from transformers import get_linear_schedule_with_warmup
 
 from bitsweep import training
 from bitsweep.dropout import CheapDropout, Noise, dropout
+from bitsweep.errors import UserError
 from bitsweep.model import build_classifier, digest_state
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
@@ -157,7 +158,7 @@ def test_optimizer_is_torch_s_to_the_bit():
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_dropout_has_its_rate_and_its_scale(rate, dtype):
     noise = Noise()
-    noise.seed(3, "test")
+    noise.seed(slice(0, 1000), 1000, 3, "test")
     x = torch.full((1000, 1001), 2.0, dtype=dtype, requires_grad=True)
     y = dropout(x, rate, noise)
     y.sum().backward()
@@ -174,14 +175,45 @@ def test_dropout_has_its_rate_and_its_scale(rate, dtype):
 
 
 def test_dropout_is_seeded_by_name_alone():
-    noise = Noise()
-    noise.seed(1, "dropout", 2, 3)
-    first = noise.kept(torch.Size([100]), 0.5)
-    noise.kept(torch.Size([7]), 0.5)
-    noise.seed(1, "dropout", 2, 3)
-    assert torch.equal(first, noise.kept(torch.Size([100]), 0.5))
-    noise.seed(1, "dropout", 2, 4)
-    assert not torch.equal(first, noise.kept(torch.Size([100]), 0.5))
+    def draw(rows: slice, *name: int | str) -> torch.Tensor:
+        noise.seed(rows, 10, *name)
+        return noise.kept(torch.Size([rows.stop - rows.start, 33]), 0.5)
+
+    noise, everything = Noise(), slice(0, 10)
+    first = draw(everything, 1, "dropout", 2, 3)
+    noise.kept(torch.Size([10, 7]), 0.5)
+    assert torch.equal(first, draw(everything, 1, "dropout", 2, 3))
+    assert not torch.equal(first, draw(everything, 1, "dropout", 2, 4))
+    # Parts of a micro-batch get the parts of its stream.
+    assert torch.equal(first[3:7], draw(slice(3, 7), 1, "dropout", 2, 3))
+
+
+def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(encoder, monkeypatch, capsys):
+    """The first passes over more than three examples fail, in forward or in backward; dropout is on."""
+    monkeypatch.setattr(training, "TRAINING_TOKENS", 400)
+    tokens, recipe = make_tokens(32), make_recipe(batch_size=32)
+
+    def gradients(limit: int) -> dict[str, torch.Tensor]:
+        model = build_classifier(encoder, 2, 1)
+        noise = prepare(model, recipe)
+        parameters = freeze(model, "full")
+        AdamW(parameters.values(), 0.0)
+        model.train()
+        first = model.bert.encoder.layer[0]
+        first.register_full_backward_hook(lambda module, into, out: refuse(len(out[0]), limit))
+        loss = training.BatchGradient(model, tokens, recipe, noise).add(np.arange(32), 1, "dropout", 1, 0)
+        return {"loss": torch.tensor(loss), **{name: parameter.grad for name, parameter in parameters.items()}}
+
+    def refuse(rows: int, limit: int) -> None:
+        if rows > limit:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes.")
+
+    wanted, found = gradients(100), gradients(3)
+    assert "micro-batches are now cut into 8" in capsys.readouterr().out
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6, msg=name)
+    with pytest.raises(UserError, match=r"Not even one example of \d+ tokens fits into memory: lower max_length"):
+        gradients(0)
 
 
 def test_every_dropout_of_the_encoder_is_on_in_training_and_off_in_evaluation(encoder):
