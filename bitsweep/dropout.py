@@ -34,8 +34,13 @@ class Noise:
         row, first, total = shape[1:].numel(), self.rows.start, self.total
         if shape[0] != self.rows.stop - first:
             first, total = 0, shape[0]
-        drawn = self.bits.random_raw((total * row + 3) // 4).view(np.int16)
-        raw = torch.from_numpy(drawn[first * row : (first + shape[0]) * row])
+        # Four numbers of 16 bits come in one of 64; those before and behind the rows are passed over, not kept.
+        start, stop = first * row, (first + shape[0]) * row
+        before, behind, end = start // 4, -(-stop // 4), -(-total * row // 4)
+        self.bits.random_raw(before, output=False)
+        drawn = self.bits.random_raw(behind - before).view(np.int16)
+        self.bits.random_raw(end - behind, output=False)
+        raw = torch.from_numpy(drawn[start - 4 * before : stop - 4 * before])
         # raw is uniform on -32768..32767. Cut to {last - 1, last}, it says on which side of the threshold it was: whole
         # numbers all the way, since torch's comparisons and boolean masks are many times slower on a CPU.
         last = round(rate * 65536) - 32768

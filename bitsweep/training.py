@@ -5,6 +5,7 @@ has it, batches drawn by a uniform shuffle every epoch, the last short one kept.
 micro-batches whose gradients add up to the batch's own.
 """
 
+import gc
 import math
 import os
 import resource
@@ -143,6 +144,8 @@ class BatchGradient:
             if self.pieces >= len(batch):
                 raise UserError(f"Not even one example of {longest} tokens fits into memory: lower max_length.")
             self.pieces *= 2
+            # What the failed pass held is freed now, where cycles would keep it until some later collection.
+            gc.collect()
             print(f"Memory ran out: micro-batches are now cut into {self.pieces}.", flush=True)
             for parameter in self.model.parameters():
                 if parameter.grad is not None:
@@ -167,7 +170,7 @@ class BatchGradient:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether torch, oneDNN or Python failed to get memory; on a CPU torch has no class of its own for it."""
-    words = ("can't allocate memory", "not enough memory", "bad_alloc", "could not create a memory", "out of memory")
+    words = ("can't allocate memory", "not enough memory", "bad_alloc", "could not create a", "out of memory")
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
