@@ -66,7 +66,7 @@ class DropoutFunction(torch.autograd.Function):
         return keep(gradient, kept, ctx.scale), None, None
 
 
-def dropout(x: torch.Tensor, rate: float, noise: Noise) -> torch.Tensor:
+def drop(x: torch.Tensor, rate: float, noise: Noise) -> torch.Tensor:
     """`x` with a share `rate` of its elements set to 0 and the others divided by the share kept."""
     dropped = round(rate * 65536)
     if dropped == 0:
@@ -83,7 +83,7 @@ class CheapDropout(nn.Module):
         self.noise = noise
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return dropout(x, self.p, self.noise) if self.training else x
+        return drop(x, self.p, self.noise) if self.training else x
 
 
 def attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_):
@@ -91,7 +91,8 @@ def attention(module, query, key, value, attention_mask, scaling=None, dropout=0
     weights = torch.matmul(query, key.transpose(2, 3)) * (query.size(-1) ** -0.5 if scaling is None else scaling)
     if attention_mask is not None:
         weights = weights + attention_mask
-    weights = module.dropout(torch.softmax(weights, dim=-1))
+    weights = torch.softmax(weights, dim=-1)
+    weights = drop(weights, dropout, module.noise) if module.training else weights
     return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
 
 
@@ -102,7 +103,8 @@ def install(model: nn.Module) -> Noise:
     from transformers.masking_utils import eager_mask
 
     noise = Noise()
-    for module in model.modules():
+    for module in list(model.modules()):
+        module.noise = noise
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
                 setattr(module, name, CheapDropout(child.p, noise))

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import get_linear_schedule_with_warmup
 
 from bitsweep import training
-from bitsweep.dropout import CheapDropout, Noise, dropout
+from bitsweep.dropout import CheapDropout, Noise, drop
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier, digest_state
 from bitsweep.modes import freeze
@@ -160,7 +160,7 @@ def test_dropout_has_its_rate_and_its_scale(rate, dtype):
     noise = Noise()
     noise.seed(slice(0, 1000), 1000, 3, "test")
     x = torch.full((1000, 1001), 2.0, dtype=dtype, requires_grad=True)
-    y = dropout(x, rate, noise)
+    y = drop(x, rate, noise)
     y.sum().backward()
     dropped = (y == 0).double().mean().item()
     # Five standard errors of a share among a million.
