@@ -3,6 +3,7 @@
 import importlib.metadata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bitsweep.errors import UserError
@@ -15,7 +16,10 @@ def read_package(package: str, file: str, where: dict[str, str], text: str, labe
     The file is found through the package's metadata: importing a data package may load all of it. Raises UserError for
     a column that is not there.
     """
-    table = pd.read_csv(Path(str(importlib.metadata.distribution(package).locate_file(file))))
+    try:
+        table = pd.read_csv(Path(str(importlib.metadata.distribution(package).locate_file(file))))
+    except ValueError as error:
+        raise UserError(f"data.file is {file!r}, which cannot be read as CSV ({error}): name a CSV file.") from None
     need_columns(table, [text, label, *where], file)
     for column, value in where.items():
         table = table[table[column].astype(str) == value]
@@ -26,7 +30,12 @@ def read_package(package: str, file: str, where: dict[str, str], text: str, labe
 
 def read_parquet(path: str | Path, text: str, label: str) -> pd.DataFrame:
     """All rows of a Parquet file: text and label. Raises UserError for a column that is not there."""
-    table = pd.read_parquet(path)
+    try:
+        table = pd.read_parquet(path)
+    except ValueError as error:
+        raise UserError(
+            f"{Path(path).name} cannot be read as Parquet ({error}): correct the path under data."
+        ) from None
     need_columns(table, [text, label], Path(path).name)
     return name_columns(table, text, label)
 
@@ -45,12 +54,12 @@ def name_columns(table: pd.DataFrame, text: str, label: str) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def check_rows(table: pd.DataFrame, label_names: list[str], where: str) -> None:
-    """Raises UserError for a text that is missing or a label that is no index of `label_names`."""
-    missing = table.index[table["text"].isna()]
+def check_rows(table: pd.DataFrame, labels: int, where: str) -> None:
+    """Raises UserError for a text that is missing or none, and for a label that is not among 0 to `labels` - 1."""
+    missing = table.index[~table["text"].map(lambda text: isinstance(text, str))]
     if len(missing):
-        raise UserError(f"Row {missing[0]} of {where} has no text: remove it from the data.")
-    known = range(len(label_names))
+        raise UserError(f"Row {missing[0]} of {where} has no text: remove it, or set data.text to a column of texts.")
+    known = range(labels)
     unknown = table.index[~table["label"].isin(known)]
     if len(unknown):
         label = table["label"].tolist()[unknown[0]]
@@ -67,6 +76,7 @@ def split_rows(
 
     The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. Without an
     official test split the first half of what is held out validates and the second half tests: they are disjoint.
+    Official test rows are shuffled by the same seed: some splits are sorted by label, and a limit takes the first rows.
     """
     from datasets import Dataset
 
@@ -78,7 +88,8 @@ def split_rows(
     numbered = labelled.assign(row=range(len(labelled)))
     train, rest = (numbered.iloc[parts[part]["row"]] for part in ("train", "test"))
     if official_test is not None:
-        return train, rest, official_test.assign(row=range(len(official_test)))
+        order = np.random.default_rng(seed).permutation(len(official_test))
+        return train, rest, official_test.assign(row=range(len(official_test))).iloc[order]
     half = len(rest) // 2
     if half == 0:
         raise UserError(f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it.")
@@ -90,10 +101,7 @@ def save_rows(table: pd.DataFrame, path: str | Path) -> None:
         table.to_parquet(part, index=False)
 
 
-def limit_rows(table: pd.DataFrame, limit: int | None, split: str) -> pd.DataFrame:
-    """The first `limit` rows; raises UserError where there are fewer."""
-    if limit is None:
-        return table
-    if limit > len(table):
-        raise UserError(f"limit.{split} is {limit}, but the split has {len(table)} rows: lower it, or set it to null.")
-    return table.iloc[:limit]
+def check_limit(rows: int, limit: int | None, split: str) -> None:
+    """Raises UserError where a split of `rows` rows has fewer than its limit."""
+    if limit is not None and limit > rows:
+        raise UserError(f"limit.{split} is {limit}, but the split has {rows} rows: lower it, or set it to null.")

@@ -5,10 +5,18 @@ import tempfile
 from pathlib import Path
 
 from bitsweep.errors import UserError
-from bitsweep.files import read_json, whole_file, write_json
+from bitsweep.files import WEIGHTS, read_json, whole_file, write_json
 
-WEIGHTS = "model.safetensors"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt.index", "tf_model.h5")
+# What a tokenizer can be made from: any of these sets, each whole.
+VOCABULARIES = (
+    {"tokenizer.json"},
+    {"vocab.txt"},
+    {"vocab.json", "merges.txt"},
+    {"spiece.model"},
+    {"spm.model"},
+    {"sentencepiece.bpe.model"},
+)
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -18,8 +26,12 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
     "spiece.model",
+    "spm.model",
     "sentencepiece.bpe.model",
 )
+
+# These count positions from behind the padding token's id, so that they have fewer than their table has rows.
+POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet", "roberta-prelayernorm", "data2vec-text")
 
 
 def choose_files(names: list[str], place: str, key: str) -> list[str]:
@@ -37,18 +49,20 @@ def choose_files(names: list[str], place: str, key: str) -> list[str]:
                 f"with {WEIGHTS}, or convert it with transformers' save_pretrained."
             )
         raise UserError(f"{place} has no {WEIGHTS}: set {key} to one that has it.")
-    tokenizers = [name for name in TOKENIZER_FILES if name in names]
-    if not tokenizers:
+    if not any(files <= set(names) for files in VOCABULARIES):
         raise UserError(f"{place} has no tokenizer (tokenizer.json or vocab.txt): set {key} to one that has it.")
-    return ["config.json", WEIGHTS, *tokenizers]
+    return ["config.json", WEIGHTS, *(name for name in TOKENIZER_FILES if name in names)]
 
 
 def check_max_length(config_file: Path, max_length: int) -> None:
     """Raises UserError where texts of `max_length` tokens would not fit the encoder's positions."""
     try:
-        positions = read_json(config_file).get("max_position_embeddings")
-    except (ValueError, AttributeError):
+        config = dict(read_json(config_file))
+    except (TypeError, ValueError):
         raise UserError(f"{config_file} is not a JSON object: take the encoder's files anew.") from None
+    positions = config.get("max_position_embeddings")
+    if config.get("model_type") in POSITIONS_AFTER_PADDING and isinstance(positions, int):
+        positions -= config.get("pad_token_id", 1) + 1
     # Encoders with relative positions, such as DeBERTa, may have -1 or nothing here.
     if isinstance(positions, int) and 0 < positions < max_length:
         raise UserError(f"max_length is {max_length}, but the encoder reads at most {positions} tokens: lower it.")
@@ -62,7 +76,7 @@ def guess_model_type(name: str) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def prepare_encoder(source: str | Path, name: str, target: str | Path, max_length: int) -> None:
+def prepare_encoder(source: str | Path, name: str, target: str | Path) -> None:
     """Writes config.json with its model type, model.safetensors, tokenizer.json and tokenizer_config.json to `target`.
 
     `source` is a folder as transformers saves it, or an old one with vocab.txt for a tokenizer and a config.json
@@ -70,7 +84,6 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path, max_lengt
     """
     source, target = Path(source), Path(target)
     wanted = choose_files([path.name for path in source.iterdir()], name, "encoder")
-    check_max_length(source / "config.json", max_length)
     config = read_json(source / "config.json")
     if "model_type" not in config:
         kind = guess_model_type(Path(name).name)
@@ -123,6 +136,12 @@ def save_weights(source: Path, target: Path) -> None:
         ) from None
     drawn = set(loading["missing_keys"]) | {key for key, *_ in loading["mismatched_keys"]}
     pretrained = {name: tensor.clone() for name, tensor in model.state_dict().items() if name not in drawn}
+    if any(
+        "ForSequenceClassification" in kind for kind in read_json(source / "config.json").get("architectures") or []
+    ):
+        # A classifier that was fine-tuned before: its head is of another task.
+        prefix = f"{model.base_model_prefix}."
+        pretrained = {name: tensor for name, tensor in pretrained.items() if name.startswith(prefix)}
     if not pretrained:
         raise UserError("The encoder's weights fit no parameter of its architecture: take other files.")
     with whole_file(target / WEIGHTS) as part:

@@ -11,4 +11,6 @@ def prepare_jobs(root: str) -> None:
     What conda activates for a job comes before it.
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    # A line of progress reaches the log when it is printed.
+    os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

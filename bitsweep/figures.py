@@ -9,7 +9,7 @@ from bitsweep.files import whole_file
 from bitsweep.grid import spell_number
 
 FONT = "Helvetica, Arial, sans-serif"
-# Okabe and Ito, 2008: told apart by colour-blind readers; dashes tell the modes apart without colour.
+# Okabe and Ito, 2008: told apart by colour-blind readers.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
 
 
@@ -45,7 +45,8 @@ def heat_map(runs: pd.DataFrame, mode: str, selected: dict | None) -> alt.LayerC
         frame = alt.Chart(cells[setting]).mark_rect(fill=None, stroke="#D55E00", strokeWidth=4)
         layers.append(frame.encode(**position))
     width, height = 78 * len(rates), 44 * cells["batch_size"].nunique()
-    title = alt.TitleParams(f"Validation accuracy, {mode}", subtitle="per cent; the selected setting is framed")
+    framed = "; the selected setting is framed" if selected else ""
+    title = alt.TitleParams(f"Validation accuracy, {mode}", subtitle=f"per cent{framed}")
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
 

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# The file of a model folder's weights, as transformers names it.
+WEIGHTS = "model.safetensors"
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:

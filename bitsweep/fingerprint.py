@@ -40,11 +40,9 @@ def local_modules(tree: ast.AST) -> set[str]:
 
 
 def module_path(name: str) -> Path | None:
-    path = ROOT.joinpath(*name.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    # bitsweep/__init__.py holds the version number alone.
+    path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+    return path if path.is_file() else None
 
 
 def tracked_files(script: str) -> dict[Path, str]:

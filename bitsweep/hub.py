@@ -66,11 +66,10 @@ def download_data_file(name: str, revision: str, file: str) -> Path:
 @contextmanager
 def downloaded_encoder(name: str, revision: str) -> Iterator[Path]:
     """A folder, for the length of the block, that links to the files of a model repository that BitSweep needs."""
-    with told("encoder", name, revision):
-        names = HfApi().list_repo_files(name, revision=revision)
-        wanted = choose_files(names, f"{name} at revision {revision}", "encoder.revision")
-        with tempfile.TemporaryDirectory() as folder:
-            for file in wanted:
+    with tempfile.TemporaryDirectory() as folder:
+        with told("encoder", name, revision):
+            names = HfApi().list_repo_files(name, revision=revision)
+            for file in choose_files(names, f"{name} at revision {revision}", "encoder.revision"):
                 cached = hf_hub_download(name, file, revision=revision)
                 (Path(folder) / file).symlink_to(Path(cached).resolve())
-            yield Path(folder)
+        yield Path(folder)

@@ -8,9 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from bitsweep.encoder import WEIGHTS
 from bitsweep.errors import UserError
-from bitsweep.files import whole_file
+from bitsweep.files import WEIGHTS, whole_file
 from bitsweep.imports import light_imports
 from bitsweep.seeding import stream_key
 
@@ -28,7 +27,9 @@ def build_classifier(encoder: str | Path, labels: int, seed: int) -> torch.nn.Mo
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_key(seed, "head") % 2**63)
             model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-    model.load_state_dict(load_file(Path(encoder) / WEIGHTS), strict=False)
+    unknown = model.load_state_dict(load_file(Path(encoder) / WEIGHTS), strict=False).unexpected_keys
+    if unknown:
+        raise UserError(f"{encoder} has weights that its architecture does not: {unknown[0]}: delete the folder.")
     return model
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
 from bitsweep.settings import FolderEncoder, PackageData, Settings
 
@@ -16,8 +17,9 @@ def encoder_text(settings: Settings) -> str:
     """Where the encoder comes from; of a folder also its content, so that other weights under the same path count."""
     source = settings.encoder.model_dump()
     if isinstance(settings.encoder, FolderEncoder):
-        files = [path for path in Path(settings.encoder.path).iterdir() if path.is_file() and path.suffix != ".md"]
-        source["content"] = {path.name: sha256_file(path) for path in files}
+        folder = Path(settings.encoder.path)
+        files = choose_files([path.name for path in folder.iterdir()], settings.encoder.path, "encoder.path")
+        source["content"] = {file: sha256_file(folder / file) for file in files}
     return canonical_json(source)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from bitsweep.errors import UserError
+
 
 def product_rate(dtype: torch.dtype, rows: int = 2048, size: int = 512, repeats: int = 7) -> float:
     """GFLOP/s of (rows, size) x (size, size) products in `dtype` on one thread: the best of `repeats`."""
@@ -35,6 +37,8 @@ def choose_precision(setting: str, device: str) -> dict:
     fast as float32; parameters and optimizer state are float32 in any case.
     """
     torch.set_num_threads(1)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("training.device is 'cuda', but torch finds no CUDA device here: set it to auto or cpu.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     verdict = {"device": device, "hardware": processor_name(), "float32_gflops": None, "bfloat16_gflops": None}

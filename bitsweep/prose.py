@@ -42,11 +42,13 @@ def answer(summary: dict) -> str:
     """The answer in a few sentences: who wins, by how much, how sure."""
     modes = evaluated(summary)
     if not modes:
-        return "No run ended with a finite loss, so there is nothing to compare."
+        return "No setting kept a finite loss, so there is nothing to compare."
     ranked = sorted(modes, key=lambda mode: -modes[mode]["test"]["accuracy"])
     best = modes[ranked[0]]
+    equal = [mode for mode in ranked[1:] if modes[mode]["test"]["accuracy"] == best["test"]["accuracy"]]
+    shared = f" (and by {join(equal)})" if equal else ""
     sentences = [
-        f"The best test accuracy is {percent(best['test']['accuracy'])}, by **{ranked[0]}** with batch size "
+        f"The best test accuracy is {percent(best['test']['accuracy'])}, by **{ranked[0]}**{shared} with batch size "
         f"{best['selected']['batch_size']} and learning rate {spell_number(best['selected']['learning_rate'])}."
     ]
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
@@ -80,7 +82,7 @@ def accuracy_paragraph(summary: dict) -> str:
         if interval[0] <= share:
             sentences.append(
                 f"Always answering the commonest label would reach {percent(share)}, which {mode} does not surely "
-                "exceed: its selected run has hardly learned the task."
+                "exceed."
             )
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     return " ".join(sentences)
@@ -114,11 +116,11 @@ def involves_bitfit(difference: dict) -> bool:
 def size_claim(difference: dict, examples: int) -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
     if not difference["excludes_zero"]:
-        here = f"At {count(examples)} examples no difference between the two shows, which agrees with the first half."
+        here = f"At {count(examples)} examples no difference between the two shows here."
     elif ahead > 0:
-        here = f"At {count(examples)} examples bitfit is already {points(ahead)} behind."
+        here = f"At {count(examples)} examples bitfit is {points(ahead)} behind here."
     else:
-        here = f"At {count(examples)} examples bitfit is {points(ahead)} ahead, as on a small training set."
+        here = f"At {count(examples)} examples bitfit is {points(ahead)} ahead here."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -161,7 +163,8 @@ def limits_paragraph(summary: dict) -> str:
             )
     if summary["runs"]["diverged"]:
         sentences.append(
-            f"{summary['runs']['diverged']} of the runs diverged (their loss was not finite) and were passed over."
+            f"{summary['runs']['diverged']} of the runs diverged (their loss was not finite); their settings were "
+            "passed over."
         )
     seeds = len(summary["experiment"]["grid"]["seed"])
     if seeds == 1:
@@ -174,10 +177,13 @@ def limits_paragraph(summary: dict) -> str:
             f"Accuracies are means over {seeds} seeds; the intervals cover the drawing of test examples only."
         )
     grid, epochs = summary["experiment"]["grid"], summary["experiment"]["training"]["epochs"]
-    sentences.append(
-        f"A validation accuracy here is the best of {len(grid['batch_size']) * len(grid['learning_rate'])} settings "
-        f"and {epochs} epochs, hence too high an estimate by construction; the test accuracy is not."
-    )
+    choices = len(grid["batch_size"]) * len(grid["learning_rate"]) * epochs
+    if choices > 1:
+        sentences.append(
+            f"The validation accuracy of a mode is the best of {choices} ({len(grid['batch_size'])} batch sizes, "
+            f"{len(grid['learning_rate'])} learning rates, {epochs} epochs), hence too high an estimate by construction; "
+            "the test accuracy is not."
+        )
     return " ".join(sentences)
 
 

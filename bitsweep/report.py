@@ -14,8 +14,8 @@ STYLE = Path(__file__).with_name("report.css")
 INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
 GROUPS = {
     "sentences": "Two sentences, each read alone, padded to the longer one:",
-    "pair": "The same two as one pair: the second segment has token type 1:",
-    "reviews": "The shortest reviews of the training split, whole, padded to the longest of them:",
+    "pair": "The same two as one pair:",
+    "reviews": "The shortest texts of the training split, padded to the longest of them:",
 }
 
 
@@ -48,7 +48,7 @@ def input_sentence(text: str, tokens: pd.DataFrame) -> str:
     padding = len(tokens) - len(read)
     ending = f"{padding} of padding, which the mask hides" if padding else "no padding"
     second = int((read["token_type_ids"] == 1).sum())
-    segments = f", {second} of them in the second segment" if second else ""
+    segments = f", {second} of them in the second segment, whose token type is 1" if second else ""
     return f"“{escape_markdown(text)}”: {len(read)} tokens{segments}, then {ending}."
 
 
@@ -130,7 +130,7 @@ def methods_section(summary: dict) -> str:
     experiment, environment = summary["experiment"], summary["environment"]
     training = experiment["training"]
     split = experiment["split"]
-    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    versions = "; and ".join(environment["versions"])
     gib = f"{environment['peak_memory_mb'] / 1000:.1f} GB"
     return section(
         "Methods",
@@ -150,7 +150,9 @@ def methods_section(summary: dict) -> str:
 
 
 def runs_section(runs: pd.DataFrame) -> str:
-    shown = runs.drop(columns=["weights_sha256", "train_loss", "peak_memory_mb", "trainable_parameters"])
+    shown = runs.drop(
+        columns=["weights_sha256", "encoder_sha256", "versions", "train_loss", "peak_memory_mb", "trainable_parameters"]
+    )
     shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
     return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
 

@@ -18,6 +18,8 @@ def describe_result(result: dict) -> dict:
         "diverged": result["diverged"],
         **{key: result[key] for key in ("trainable_parameters", "seconds", "tokens_per_second", "peak_memory_mb")},
         "weights_sha256": result["weights_sha256"],
+        "encoder_sha256": result["made_from"]["encoder_sha256"],
+        "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
     }
 
 
@@ -37,6 +39,9 @@ def rank_settings(runs: pd.DataFrame) -> pd.DataFrame:
             steps=("steps", "mean"),
         )
     )
+    # A mean over seeds may differ from an equal one in its last digit.
+    keys = ["validation_accuracy", "validation_loss", "steps"]
+    means[keys] = means[keys].round(12)
     return means.sort_values(
         ["mode", "validation_accuracy", "validation_loss", "steps", "learning_rate", "batch_size"],
         ascending=[True, False, True, True, True, True],

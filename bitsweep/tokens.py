@@ -1,6 +1,5 @@
 """Tokenized splits: ragged arrays in one file, memory-mapped by every run that reads them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,6 @@ class Tokens:
     token_type_ids: torch.Tensor
     offsets: np.ndarray
     labels: torch.Tensor
-    info: dict
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -51,8 +49,8 @@ class Tokens:
         return batch
 
 
-def save_tokens(path: str | Path, encodings: list, labels: list[int], info: dict) -> None:
-    """Writes `tokenizers.Encoding`s and their labels; `info` (JSON) goes into the file's header."""
+def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:
+    """Writes `tokenizers.Encoding`s and their labels."""
     lengths = [len(encoding.ids) for encoding in encodings]
     tensors = {
         "input_ids": torch.tensor(np.concatenate([e.ids for e in encodings]), dtype=torch.int32),
@@ -61,7 +59,7 @@ def save_tokens(path: str | Path, encodings: list, labels: list[int], info: dict
         "labels": torch.tensor(labels, dtype=torch.int64),
     }
     with whole_file(path) as part:
-        save_file(tensors, part, metadata={"info": json.dumps(info)})
+        save_file(tensors, part)
 
 
 def load_tokens(path: str | Path) -> Tokens:
@@ -72,5 +70,4 @@ def load_tokens(path: str | Path) -> Tokens:
             token_type_ids=file.get_tensor("token_type_ids"),
             offsets=file.get_tensor("offsets").numpy(),
             labels=file.get_tensor("labels"),
-            info=json.loads(file.metadata()["info"]),
         )

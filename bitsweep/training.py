@@ -131,7 +131,7 @@ class BatchGradient:
         """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses.
 
         `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
-        with the same padding and the same dropout, hence the same gradient but for the order of its sums. Raises
+        with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its sums. Raises
         UserError where a single example does not fit.
         """
         while True:
@@ -176,7 +176,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: int | str) -> None:
     # What the encoder draws by functions of its own comes from torch's generator, so that is seeded as well.
-    torch.manual_seed(stream_key(*name) % 2**63)
+    torch.manual_seed(stream_key(*name, rows.start) % 2**63)
     if noise is not None:
         noise.seed(rows, total, *name)
 
@@ -247,7 +247,7 @@ def train(
         diverged=diverged,
         trainable_parameters=sum(parameter.numel() for parameter in optimizer.parameters),
         seconds=time.perf_counter() - start,
-        tokens_per_second=int(train_split.offsets[-1]) * len(history) / training_seconds,
+        tokens_per_second=int(train_split.offsets[-1]) * (len(history) - diverged) / training_seconds,
         peak_memory_mb=peak_memory_mb(),
     )
 

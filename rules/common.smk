@@ -10,7 +10,6 @@ sys.path.insert(0, workflow.basedir)
 
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
-from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import encoder_text, experiment_text, recipe_text, section_text
@@ -32,6 +31,9 @@ GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
 MODES = SETTINGS.grid.mode
 TABLES = ["encoder_input", "grid", "validation", "runs", "test"]
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+
+# Once, not once a job: it reads the encoder's files.
+ENCODER_TEXT = encoder_text(SETTINGS)
 
 # The official test split's file, where the data have one.
 OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}

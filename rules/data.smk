@@ -1,6 +1,6 @@
 # From the source to tokenized splits.
 # Needs: the installed package or the Hub that the config names; the encoder's folder or the Hub.
-# Makes: encoder/, data/{train,validation,test}.parquet, tokens/{train,validation,test}.safetensors
+# Makes: encoder/, data/{train,validation,test}.parquet, tokens/{train,validation,test}.safetensors, checked.txt
 # Only fetch_data and fetch_encoder use the network, and only where the config names the Hub.
 
 
@@ -14,7 +14,7 @@ rule fetch_data:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        data=section_text(SETTINGS, "data"),
+        data=lambda wildcards: section_text(SETTINGS, "data"),
         official_test=lambda wildcards, output: (f"--official-test {output.official_test}" if OFFICIAL_TEST else ""),
         code=fingerprint("fetch_data"),
     shell:
@@ -31,13 +31,11 @@ rule fetch_encoder:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        encoder=encoder_text(SETTINGS),
-        max_length=SETTINGS.max_length,
+        encoder=lambda wildcards: ENCODER_TEXT,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("fetch_encoder"),
     shell:
-        "python -m scripts.fetch_encoder --encoder {params.encoder:q} --max-length {params.max_length}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        "python -m scripts.fetch_encoder --encoder {params.encoder:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule split_data:
@@ -55,12 +53,12 @@ rule split_data:
         official_test=lambda wildcards, input: (f"--official-test {input.official_test}" if OFFICIAL_TEST else ""),
         held_out=SETTINGS.split.held_out,
         seed=SETTINGS.split.seed,
-        label_names=canonical_json(SETTINGS.label_names),
+        labels=len(SETTINGS.label_names),
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("split_data"),
     shell:
         "python -m scripts.split_data --labelled {input.labelled:q} {params.official_test}"
-        " --held-out {params.held_out} --seed {params.seed} --label-names {params.label_names:q}"
+        " --held-out {params.held_out} --seed {params.seed} --labels {params.labels}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -83,3 +81,27 @@ rule tokenize_split:
     shell:
         "python -m scripts.tokenize_split --rows {input.rows:q} --split {wildcards.split} --limit {params.limit}"
         " --encoder {params.encoder:q} --max-length {params.max_length} --output {output:q} > {log:q} 2>&1"
+
+
+rule check_experiment:
+    """Checks what the config alone does not show, so that no mistake is found after the training."""
+    input:
+        rows=rules.split_data.output,
+        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+    output:
+        f"{RESULTS}/checked.txt",
+    log:
+        f"{RESULTS}/logs/check_experiment.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        limits=section_text(SETTINGS, "limit"),
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        max_length=SETTINGS.max_length,
+        labels=len(SETTINGS.label_names),
+        modes=MODES,
+        code=fingerprint("check_experiment"),
+    shell:
+        "python -m scripts.check_experiment --rows {input.rows:q} --limits {params.limits:q}"
+        " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
+        " --modes {params.modes} --output {output:q} > {log:q} 2>&1"

@@ -83,12 +83,11 @@ rule summarize:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        experiment=experiment_text(SETTINGS),
-        runs=lambda wildcards, input: f"{os.path.dirname(input.runs)}/runs",
+        experiment=lambda wildcards: experiment_text(SETTINGS),
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("summarize"),
     shell:
-        "python -m scripts.summarize --experiment {params.experiment:q} --runs {params.runs:q} --table {input.runs:q}"
+        "python -m scripts.summarize --experiment {params.experiment:q} --runs {input.runs:q}"
         " --selection {input.selection:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
         " --precision {input.precision:q} --tokens {input.tokens:q} --output {params.folder:q} > {log:q} 2>&1"
 

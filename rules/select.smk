@@ -16,7 +16,7 @@ rule collect_runs:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        grid=section_text(SETTINGS, "grid"),
+        grid=lambda wildcards: section_text(SETTINGS, "grid"),
         runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
         code=fingerprint("collect_runs"),
     shell:

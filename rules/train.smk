@@ -27,6 +27,8 @@ rule train_run:
         train=f"{RESULTS}/tokens/train.safetensors",
         validation=f"{RESULTS}/tokens/validation.safetensors",
         precision=rules.choose_precision.output[0],
+        # Waited for, but no reason to train again: another limit of the test split writes it anew.
+        checked=ancient(rules.check_experiment.output[0]),
     output:
         history=f"{RUNS}/{GRID.wildcard_pattern}/history.csv",
         result=f"{RUNS}/{GRID.wildcard_pattern}/result.json",

@@ -11,17 +11,16 @@ from bitsweep.errors import run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", required=True, type=json.loads, help="the config's encoder section, as JSON")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens that it must be able to read")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     source = arguments.encoder
     if source["source"] == "folder":
-        prepare_encoder(source["path"], source["path"], arguments.output, arguments.max_length)
+        prepare_encoder(source["path"], source["path"], arguments.output)
     else:
         from bitsweep.hub import downloaded_encoder
 
         with downloaded_encoder(source["name"], source["revision"]) as folder:
-            prepare_encoder(folder, source["name"], arguments.output, arguments.max_length)
+            prepare_encoder(folder, source["name"], arguments.output)
     print(f"encoder in {arguments.output}")
 
 

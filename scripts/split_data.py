@@ -1,7 +1,6 @@
 """Splits the labelled rows into training, validation and test rows."""
 
 import argparse
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +15,15 @@ def main() -> None:
     parser.add_argument("--official-test", help="Parquet file of the official test split, where there is one")
     parser.add_argument("--held-out", required=True, type=float, help="share of the labelled rows held out")
     parser.add_argument("--seed", required=True, type=int, help="seed of the split")
-    parser.add_argument("--label-names", required=True, type=json.loads, help="names of the labels, as JSON")
+    parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--output", required=True, type=Path, help="folder to write the three Parquet files to")
     arguments = parser.parse_args()
     labelled = pd.read_parquet(arguments.labelled)
-    data.check_rows(labelled, arguments.label_names, "the labelled data")
+    data.check_rows(labelled, arguments.labels, "the labelled data")
     official_test = None
     if arguments.official_test:
         official_test = pd.read_parquet(arguments.official_test)
-        data.check_rows(official_test, arguments.label_names, "the official test split")
+        data.check_rows(official_test, arguments.labels, "the official test split")
     parts = data.split_rows(labelled, official_test, arguments.held_out, arguments.seed)
     for name, rows in zip(("train", "validation", "test"), parts, strict=True):
         data.save_rows(rows, arguments.output / f"{name}.parquet")

@@ -9,7 +9,6 @@ import pandas as pd
 from bitsweep import tables
 from bitsweep.errors import run
 from bitsweep.files import read_json, write_json
-from bitsweep.grid import run_path, table_of_runs
 from bitsweep.summary import summarize
 from bitsweep.tokens import load_tokens
 
@@ -17,8 +16,7 @@ from bitsweep.tokens import load_tokens
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True, type=json.loads, help="what the config says, as JSON")
-    parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
-    parser.add_argument("--table", required=True, help="CSV file with a row a run")
+    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
     parser.add_argument("--evaluations", required=True, nargs="+", help="JSON files that evaluate_mode wrote")
     parser.add_argument("--comparison", required=True, help="JSON file that compare_modes wrote")
@@ -29,13 +27,11 @@ def main() -> None:
     experiment = arguments.experiment
     sizes = [len(load_tokens(path)) for path in arguments.tokens]
     experiment["examples"] = dict(zip(("train", "validation", "test"), sizes, strict=True))
-    runs = pd.read_csv(arguments.table)
-    first = table_of_runs(experiment["grid"]).to_dict("records")[0]
-    result = read_json(arguments.runs / run_path(first) / "result.json")
+    runs = pd.read_csv(arguments.runs)
     environment = {
         **read_json(arguments.precision),
-        "encoder_sha256": result["made_from"]["encoder_sha256"],
-        "versions": result["versions"],
+        "encoder_sha256": runs["encoder_sha256"].iloc[0],
+        "versions": sorted(runs["versions"].unique()),
         "run_seconds": round(float(runs["seconds"].sum()), 1),
         "peak_memory_mb": float(runs["peak_memory_mb"].max()),
     }

@@ -5,7 +5,7 @@ import json
 
 import pandas as pd
 
-from bitsweep.data import limit_rows
+from bitsweep.data import check_limit
 from bitsweep.errors import run
 from bitsweep.tokenization import encode, load_tokenizer
 from bitsweep.tokens import save_tokens
@@ -20,10 +20,12 @@ def main() -> None:
     parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
-    rows = limit_rows(pd.read_parquet(arguments.rows), arguments.limit, arguments.split)
+    rows = pd.read_parquet(arguments.rows)
+    check_limit(len(rows), arguments.limit, arguments.split)
+    rows = rows.iloc[: arguments.limit]
     encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), rows["text"].tolist())
     cut = sum(len(encoding.overflowing) > 0 for encoding in encodings)
-    save_tokens(arguments.output, encodings, rows["label"].tolist(), {"split": arguments.split, "cut": cut})
+    save_tokens(arguments.output, encodings, rows["label"].tolist())
     tokens = sum(len(encoding.ids) for encoding in encodings)
     print(f"{arguments.split}: {len(rows)} texts, {tokens} tokens, {cut} texts cut to {arguments.max_length} tokens")
 

@@ -7,8 +7,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from bitsweep.errors import UserError, run
-from bitsweep.files import read_json, sha256_file, write_json, write_text
+from bitsweep.errors import run
+from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
 from bitsweep.model import build_classifier, digest_state, save_trained
 from bitsweep.tokens import load_tokens
 from bitsweep.training import Outcome, Recipe, train
@@ -56,15 +56,12 @@ def main() -> None:
     made_from = {
         "recipe": vars(recipe),
         "labels": arguments.labels,
-        "encoder_sha256": sha256_file(arguments.encoder / "model.safetensors"),
+        "encoder_sha256": sha256_file(arguments.encoder / WEIGHTS),
         "initial_state_sha256": digest_state(model),
         "train_sha256": sha256_file(arguments.train),
         "validation_sha256": sha256_file(arguments.validation),
     }
-    try:
-        outcome = train(model, load_tokens(arguments.train), load_tokens(arguments.validation), recipe)
-    except ValueError as error:
-        raise UserError(f"grid.mode {recipe.mode} on {arguments.encoder}: {error}.") from error
+    outcome = train(model, load_tokens(arguments.train), load_tokens(arguments.validation), recipe)
     weights = arguments.output / "weights.safetensors"
     save_trained(weights, outcome.weights, made_from)
     columns = list(outcome.history[0])

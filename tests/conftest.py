@@ -98,5 +98,5 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bitsweep.encoder import prepare_encoder
 
     folder = tmp_path_factory.mktemp("encoder")
-    prepare_encoder(ROOT / "models" / "bert-tiny", "models/bert-tiny", folder, 512)
+    prepare_encoder(ROOT / "models" / "bert-tiny", "models/bert-tiny", folder)
     return folder

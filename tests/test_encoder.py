@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForPreTraining
 
-from bitsweep.encoder import prepare_encoder
+from bitsweep.encoder import check_max_length, prepare_encoder
 from bitsweep.encoder_input import encoder_inputs
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier
@@ -57,7 +57,7 @@ def test_an_old_folder_gets_its_architecture_and_its_tokenizer(tmp_path):
     source, target = tmp_path / "old", tmp_path / "new"
     source.mkdir()
     pretrained = write_old_folder(source)
-    prepare_encoder(source, "prajjwal1/bert-tiny", target, 512)
+    prepare_encoder(source, "prajjwal1/bert-tiny", target)
     model = build_classifier(target, 2, 1)
     assert sum(parameter.numel() for parameter in model.parameters()) == 4_386_178
     assert torch.equal(model.bert.embeddings.word_embeddings.weight, pretrained.bert.embeddings.word_embeddings.weight)
@@ -72,7 +72,7 @@ def test_an_old_folder_of_unknown_architecture_is_told(tmp_path):
     source.mkdir()
     write_old_folder(source)
     with pytest.raises(UserError, match=r"somebody/tiny/config.json has no model_type"):
-        prepare_encoder(source, "somebody/tiny", tmp_path / "new", 512)
+        prepare_encoder(source, "somebody/tiny", tmp_path / "new")
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,34 @@ def test_an_old_folder_of_unknown_architecture_is_told(tmp_path):
 def test_a_folder_that_lacks_something_is_told(tmp_path, remove, add, words):
     source = shutil.copytree(ROOT / "models" / "bert-tiny", tmp_path / "encoder")
     (source / remove).unlink()
-    if remove == "tokenizer.json":
-        (source / "tokenizer_config.json").unlink()
     if add:
         (source / add).write_bytes(b"")
     with pytest.raises(UserError, match=words):
-        prepare_encoder(source, "encoder", tmp_path / "target", 512)
+        prepare_encoder(source, "encoder", tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+def test_the_head_of_an_earlier_fine_tuning_is_left_out(tmp_path):
+    """Each seed draws its own, and the number of labels may be another."""
+    source = tmp_path / "tuned"
+    shutil.copytree(ROOT / "models" / "bert-tiny", source)
+    AutoModelForSequenceClassification.from_pretrained(source, dtype=torch.float32).save_pretrained(source)
+    prepare_encoder(source, "tuned", tmp_path / "new")
+    first, second = build_classifier(tmp_path / "new", 3, 1), build_classifier(tmp_path / "new", 3, 2)
+    assert first.classifier.weight.shape == (3, 128)
+    assert not torch.equal(first.classifier.weight, second.classifier.weight)
+    assert torch.equal(first.bert.pooler.dense.weight, second.bert.pooler.dense.weight)
+
+
+@pytest.mark.parametrize(("kind", "reads"), [("bert", 64), ("roberta", 62), ("deberta-v2", 10**6)])
+def test_the_length_that_an_encoder_reads(tmp_path, kind, reads):
+    positions = -1 if kind == "deberta-v2" else 64
+    config = {"model_type": kind, "max_position_embeddings": positions, "pad_token_id": 0 if kind == "bert" else 1}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    check_max_length(tmp_path / "config.json", reads)
+    if positions > 0:
+        with pytest.raises(UserError, match=f"max_length is {reads + 1}, but the encoder reads at most {reads} tokens"):
+            check_max_length(tmp_path / "config.json", reads + 1)
 
 
 def test_tokens_are_those_of_the_model_s_own_tokenizer(encoder):

@@ -29,7 +29,7 @@ def make_tokens(count: int, longest: int = 40, seed: int = 0) -> Tokens:
              for label, length in zip(labels, lengths, strict=True)]  # fmt: skip
     ids = torch.tensor(np.concatenate(texts), dtype=torch.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    return Tokens(ids, torch.zeros_like(ids), offsets, torch.tensor(labels), {})
+    return Tokens(ids, torch.zeros_like(ids), offsets, torch.tensor(labels))
 
 
 def make_recipe(**changes) -> Recipe:

@@ -107,6 +107,31 @@ def test_one_learning_rate_more_trains_only_its_runs(finished):
     assert not {"fetch_data", "fetch_encoder", "split_data", "tokenize_split", "choose_precision"} & set(jobs)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "rules"),
+    [
+        # Another limit of the test split, other names of labels, a text for the report with Snakemake's own signs.
+        (
+            "test: 64",
+            "test: 128",
+            {"check_experiment", "tokenize_split", "evaluate_mode", "compare_modes", "summarize"},
+        ),
+        ("[negative, positive]", "[bad, good]", {"summarize"}),
+        ("training:", "grid_source: '{a} {{b}} $(c) ~ \"d\"'\ntraining:", {"summarize"}),
+        ("[8, 32]", "[32]", {"collect_runs", "select_runs", "evaluate_mode", "compare_modes", "summarize"}),
+    ],
+    ids=["test limit", "label names", "report text", "a batch size less"],
+)
+def test_an_edit_reruns_what_reads_it_and_trains_nothing(finished, old, new, rules):
+    text = (finished.folder / "configs" / "small.yaml").read_text()
+    assert old in text
+    path = finished.folder / "configs" / "edited.yaml"
+    path.write_text(text.replace(old, new))
+    jobs = set(finished.jobs("--configfile", path))
+    figures = {"plot_heatmap", "plot_learning_curves"} if "collect_runs" in rules else set()
+    assert jobs == rules | figures | {"write_report"}
+
+
 def test_the_reference_experiment_plans_forty_runs_and_two_evaluations(workspace):
     jobs = workspace.jobs("--configfile", "configs/imdb.yaml")
     assert (jobs["train_run"], jobs["evaluate_mode"]) == (40, 2)
@@ -206,11 +231,12 @@ def test_a_mistake_in_the_config_ends_with_a_sentence(workspace, changes, words)
     assert not (workspace.folder / "results").exists()
 
 
-def test_a_mistake_that_the_data_show_ends_with_a_sentence_before_any_training(workspace):
-    config = workspace.config("mistaken", limit={"train": 10**6})
+@pytest.mark.parametrize(("split", "rows"), [("train", 20_000), ("test", 2_500)])
+def test_a_mistake_that_the_data_show_ends_with_a_sentence_before_any_training(workspace, split, rows):
+    config = workspace.config("mistaken", limit={split: 10**6})
     done = workspace.snakemake("--cores", "2", "--configfile", config)
     assert done.returncode != 0
-    assert "Error: limit.train is 1000000, but the split has 20000 rows: lower it" in done.stdout
+    assert f"Error: limit.{split} is 1000000, but the split has {rows} rows: lower it" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (workspace.folder / "results" / "mistaken" / "runs").exists()
 
