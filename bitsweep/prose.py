@@ -79,11 +79,13 @@ def accuracy_paragraph(summary: dict) -> str:
     ]
     for mode, entry in evaluated(summary).items():
         share, interval = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
-        if interval[0] <= share:
-            sentences.append(
-                f"Always answering the commonest label would reach {percent(share)}, which {mode} does not surely "
-                "exceed."
-            )
+        constant = f"Always answering the commonest label would reach {percent(share)}"
+        if interval[0] <= share <= interval[1]:
+            sentences.append(f"{constant}, which lies in the interval of {mode}: it may have learned nothing.")
+        elif share > interval[1]:
+            sentences.append(f"{constant}, more than {mode} does.")
+        else:
+            sentences.append(f"{constant}, {points(entry['test']['accuracy'] - share)} less than {mode}.")
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     return " ".join(sentences)
 
@@ -136,11 +138,14 @@ def choice_paragraph(summary: dict) -> str:
         large, small = sorted((first, second), key=lambda mode: -modes[mode]["trainable_parameters"])
         gain = pair["difference"] if large == first else -pair["difference"]
         stored = {mode: 4 * modes[mode]["trainable_parameters"] / 1000 for mode in (large, small)}
-        costs = f"stores {stored[small]:,.1f} kB a task where {large} stores {stored[large]:,.1f} kB"
+        costs = f"stores {stored[small]:,.0f} kB of parameters a task where {large} stores {stored[large]:,.0f} kB"
         if pair["excludes_zero"] and gain > 0:
+            share = modes[small]["test"]["commonest_label_share"]
+            kept, whole = (modes[mode]["test"]["accuracy"] - share for mode in (small, large))
             sentences.append(
-                f"Choose {large} where accuracy counts: it gains {points(gain)} here. Choose {small} where many tasks "
-                f"share one encoder and that loss can be borne: it {costs}."
+                f"Choose {large} where accuracy counts: it gains {points(gain)} here. {small} keeps "
+                f"{100 * max(kept, 0):.2f} of the {100 * whole:.2f} points that {large} has above the commonest label; "
+                f"choose it only where that is enough and many tasks share one encoder: it {costs}."
             )
         elif pair["excludes_zero"]:
             sentences.append(f"Choose {small}: it is better by {points(gain)} here and {costs}.")
@@ -181,8 +186,8 @@ def limits_paragraph(summary: dict) -> str:
     if choices > 1:
         sentences.append(
             f"The validation accuracy of a mode is the best of {choices} ({len(grid['batch_size'])} batch sizes, "
-            f"{len(grid['learning_rate'])} learning rates, {epochs} epochs), hence too high an estimate by construction; "
-            "the test accuracy is not."
+            f"{len(grid['learning_rate'])} learning rates, {epochs} epochs), hence too high an estimate by "
+            "construction; the test accuracy is not."
         )
     return " ".join(sentences)
 
@@ -193,6 +198,6 @@ def test_split_sentence(experiment: dict) -> str:
         return f"The test split is the official one; {count(examples['test'])} of its examples are used."
     return (
         f"The data carry no official test split. The {count(examples['test'])} test examples **stand in** for it: they "
-        "come from the second half of the held-out rows, disjoint from the validation split, which comes from the "
-        "first half. Their accuracies are not comparable with numbers on an official test split."
+        "come from the second half of the held-out rows and share no row with the validation split, which comes from "
+        "the first half. Their accuracies are not comparable with numbers on an official test split."
     )

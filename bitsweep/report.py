@@ -150,9 +150,17 @@ def methods_section(summary: dict) -> str:
 
 
 def runs_section(runs: pd.DataFrame) -> str:
-    shown = runs.drop(
-        columns=["weights_sha256", "encoder_sha256", "versions", "train_loss", "peak_memory_mb", "trainable_parameters"]
-    )
+    columns = [
+        "mode",
+        "batch_size",
+        "learning_rate",
+        "seed",
+        "epoch",
+        "steps",
+        "validation_accuracy",
+        "validation_loss",
+    ]
+    shown = runs[[*columns, "diverged", "seconds", "tokens_per_second"]]
     shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
     return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
 

@@ -230,9 +230,9 @@ def explain(detail: dict) -> str:
         "finite_number": "a finite number",
         "too_short": f"a list of at least {context.get('min_length')} value(s)",
         "string_too_short": "a text that is not empty",
-        "greater_than": f"greater than {context.get('gt')}",
+        "greater_than": f"a number greater than {context.get('gt')}",
         "greater_than_equal": f"at least {context.get('ge')}",
-        "less_than": f"less than {context.get('lt')}",
+        "less_than": f"a number less than {context.get('lt')}",
         "less_than_equal": f"at most {context.get('le')}",
         "literal_error": f"one of {context.get('expected')}",
         "string_pattern_mismatch": {

@@ -131,8 +131,8 @@ class BatchGradient:
         """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses.
 
         `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
-        with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its sums. Raises
-        UserError where a single example does not fit.
+        with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its
+        sums. Raises UserError where a single example does not fit.
         """
         while True:
             try:

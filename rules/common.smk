@@ -10,6 +10,7 @@ sys.path.insert(0, workflow.basedir)
 
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
+from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import encoder_text, experiment_text, recipe_text, section_text

@@ -49,7 +49,7 @@ def test_a_sure_difference_is_told_as_one(summary):
     assert "full is better than bitfit by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
     assert "excludes zero" in prose.answer(summary)
     assert "Choose full where accuracy counts: it gains 10.00 points" in prose.choice_paragraph(summary)
-    assert "bitfit is already 10.00 points behind" in prose.training_size_paragraph(summary)
+    assert "bitfit is 10.00 points behind" in prose.training_size_paragraph(summary)
     assert "99.92 % fewer" in prose.parameters_paragraph(summary)
 
 
@@ -70,9 +70,12 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
 
 
 def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
-    assert "commonest label" not in prose.accuracy_paragraph(summary)
+    assert "commonest label would reach 50.00 %, 20.00 points less than bitfit" in prose.accuracy_paragraph(summary)
+    assert "bitfit keeps 20.00 of the 30.00 points" in prose.choice_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.52, 3000, 0.49, 0.55)
-    assert "bitfit does not surely exceed" in prose.accuracy_paragraph(summary)
+    assert "in the interval of bitfit: it may have learned nothing" in prose.accuracy_paragraph(summary)
+    summary["modes"]["bitfit"] = entry(0.4, 3000, 0.37, 0.43)
+    assert "more than bitfit does" in prose.accuracy_paragraph(summary)
 
 
 def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):

@@ -58,7 +58,7 @@ def test_the_fingerprint_of_a_script_follows_what_it_computes(tmp_path, monkeypa
     assert fingerprint("select_runs") == before["select_runs"]
     prose = workspace.folder / "bitsweep" / "prose.py"
     training.write_text(text)
-    prose.write_text(prose.read_text().replace("points", "percentage points"))
+    prose.write_text(prose.read_text().replace("Choose ", "Take "))
     assert fingerprint("write_report") != before["write_report"]
     assert fingerprint("train_run") == before["train_run"]
 
