@@ -1,6 +1,7 @@
 # make          sets up .venv and runs the default experiment to its report
 # make test     sets up .venv and runs the tests
 # make check    formatting and lint, as CI runs them
+# make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 # A progress bar where there is a terminal to draw it on.
 PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
-.PHONY: run setup test check lock
+.PHONY: run setup test check benchmark lock
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
@@ -33,6 +34,14 @@ check: setup
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile configs/imdb.yaml
+
+benchmark: setup .venv-benchmark/installed
+	.venv-benchmark/bin/python -m benchmarks.run $(if $(QUICK),--quick)
+
+.venv-benchmark/installed: requirements.lock benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/python -m pip install --quiet --no-compile -r requirements.lock -r benchmarks/requirements.txt
+	touch $@
 
 lock:
 	rm -rf .venv-lock

@@ -65,7 +65,7 @@ def test_the_reference_experiment_runs_from_the_hub(workspace, config, repositor
         asked = hub.requests
     results = workspace.folder / "results" / "imdb"
     test = pd.read_parquet(results / "data" / "test.parquet")
-    assert test["text"].tolist() == pd.read_parquet(io.BytesIO(parquet(20, start=1000)))["text"].tolist()
+    assert set(test["text"]) == set(pd.read_parquet(io.BytesIO(parquet(20, start=1000)))["text"])
     summary = yaml.safe_load((results / "report" / "summary.json").read_text())
     assert summary["experiment"]["test_split"] == "official"
     assert summary["modes"]["bitfit"]["trainable_parameters"] == 3_074

@@ -1,0 +1,31 @@
+"""Runs `scripts.train_run` with its own arguments and notes when its first optimizer step was done.
+
+python -m benchmarks.first_step TIME_FILE --recipe ... (as for scripts.train_run)
+
+TIME_FILE gets the seconds since the epoch, as `time.time` has them. Only the optimizer is wrapped, and nothing
+is imported that the run would not import, so that it starts as fast as ever.
+"""
+
+import runpy
+import sys
+import time
+from pathlib import Path
+
+from bitsweep.optimizer import AdamW
+
+
+def watch(path: Path) -> None:
+    """Lets the first step of `AdamW` write the time at which it ended to `path`; later steps are not watched."""
+    step = AdamW.step
+
+    def first_step(self: AdamW, learning_rate: float) -> None:
+        step(self, learning_rate)
+        path.write_text(repr(time.time()))
+        AdamW.step = step
+
+    AdamW.step = first_step
+
+
+if __name__ == "__main__":
+    watch(Path(sys.argv.pop(1)))
+    runpy.run_module("scripts.train_run", run_name="__main__", alter_sys=True)
