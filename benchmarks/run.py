@@ -1,7 +1,7 @@
 """Compares BitSweep with `transformers.Trainer`, as usually run and as tuned; `benchmarks/README.md` says how.
 
 python -m benchmarks.run            at most about 40 minutes on two cores
-python -m benchmarks.run --quick    a smaller sample, under eight minutes
+python -m benchmarks.run --quick    a smaller sample, about eight minutes
 python -m benchmarks.run --tiny     tries the benchmark itself; its numbers mean nothing
 
 Prints a table and writes benchmarks/results/latest.json, anew after every measurement. Run it with the Python that has
@@ -41,16 +41,16 @@ SIZES = {
     ),
     "quick": Sizes(
         name="quick",
-        train=320,
+        train=256,
         validation=128,
         sweep_epochs=2,
         sweep_batch_sizes=(32,),
         sweep_rounds=1,
         seeds=(1, 2, 3),
         run_epochs=1,
-        run_batch_sizes=(8, 128),
+        run_batch_sizes=(128,),
         run_rounds=1,
-        start_rounds=2,
+        start_rounds=1,
     ),
     "tiny": Sizes(
         name="tiny",
