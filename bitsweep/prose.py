@@ -77,15 +77,16 @@ def accuracy_paragraph(summary: dict) -> str:
         f"{percent(entry['validation']['accuracy'])} on the validation split that selected it."
         for mode, entry in evaluated(summary).items()
     ]
+    clauses = []
     for mode, entry in evaluated(summary).items():
-        share, interval = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
-        constant = f"Always answering the commonest label would reach {percent(share)}"
-        if interval[0] <= share <= interval[1]:
-            sentences.append(f"{constant}, which lies in the interval of {mode}: it may have learned nothing.")
-        elif share > interval[1]:
-            sentences.append(f"{constant}, more than {mode} does.")
+        share, (low, high) = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
+        if low <= share <= high:
+            clauses.append(f"within the interval of {mode}, which may have learned nothing")
+        elif share > high:
+            clauses.append(f"more than {mode}")
         else:
-            sentences.append(f"{constant}, {points(entry['test']['accuracy'] - share)} less than {mode}.")
+            clauses.append(f"{points(entry['test']['accuracy'] - share)} less than {mode}")
+    sentences.append(f"Always answering the commonest label would reach {percent(share)}: {'; '.join(clauses)}.")
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     return " ".join(sentences)
 

@@ -70,12 +70,15 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
 
 
 def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
-    assert "commonest label would reach 50.00 %, 20.00 points less than bitfit" in prose.accuracy_paragraph(summary)
+    assert (
+        "commonest label would reach 50.00 %: 30.00 points less than full; 20.00 points less than bitfit."
+        in prose.accuracy_paragraph(summary)
+    )
     assert "bitfit keeps 20.00 of the 30.00 points" in prose.choice_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.52, 3000, 0.49, 0.55)
-    assert "in the interval of bitfit: it may have learned nothing" in prose.accuracy_paragraph(summary)
+    assert "within the interval of bitfit, which may have learned nothing" in prose.accuracy_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.4, 3000, 0.37, 0.43)
-    assert "more than bitfit does" in prose.accuracy_paragraph(summary)
+    assert "more than bitfit." in prose.accuracy_paragraph(summary)
 
 
 def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):
