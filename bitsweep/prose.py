@@ -1,5 +1,7 @@
 """What the numbers mean, in sentences made from them."""
 
+import math
+
 from bitsweep.grid import spell_number
 from bitsweep.tables import count, percent, percent_range
 
@@ -183,11 +185,12 @@ def limits_paragraph(summary: dict) -> str:
             f"Accuracies are means over {seeds} seeds; the intervals cover the drawing of test examples only."
         )
     grid, epochs = summary["experiment"]["grid"], summary["experiment"]["training"]["epochs"]
-    choices = len(grid["batch_size"]) * len(grid["learning_rate"]) * epochs
+    counts = {"batch size": len(grid["batch_size"]), "learning rate": len(grid["learning_rate"]), "epoch": epochs}
+    choices = math.prod(counts.values())
     if choices > 1:
+        told = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
         sentences.append(
-            f"The validation accuracy of a mode is the best of {choices} ({len(grid['batch_size'])} batch sizes, "
-            f"{len(grid['learning_rate'])} learning rates, {epochs} epochs), hence too high an estimate by "
+            f"The validation accuracy of a mode is the best of {choices} ({told}), hence too high an estimate by "
             "construction; the test accuracy is not."
         )
     return " ".join(sentences)

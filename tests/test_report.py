@@ -97,6 +97,7 @@ def test_the_edge_of_the_grid_and_the_single_seed_are_told(summary):
     limits = prose.limits_paragraph(summary)
     assert "learning rate of bitfit is the largest on the grid" in limits
     assert "one seed" in limits
+    assert "the best of 16 (2 batch sizes, 2 learning rates, 4 epochs)" in limits
     several = copy.deepcopy(summary)
     several["experiment"]["grid"]["seed"] = [1, 2, 3]
     assert "means over 3 seeds" in prose.limits_paragraph(several)
