@@ -11,8 +11,6 @@ from torch import nn
 
 from bitsweep.seeding import stream_key
 
-ATTENTION = "bitsweep"
-
 
 class Noise:
     """The random bits of one micro-batch: `seed` names them, whatever was drawn before."""
@@ -26,8 +24,8 @@ class Noise:
         self.rows = rows
         self.total = total
 
-    def kept(self, shape: torch.Size, rate: float) -> torch.Tensor:
-        """An int16 tensor of `shape`: 0 with probability round(rate * 65536) / 65536, else -1 (all bits set).
+    def draw(self, shape: torch.Size) -> torch.Tensor:
+        """Random int16 numbers, uniform on -32768..32767, of `shape`.
 
         Where its first dimension is that of the rows asked for, they are cut from what all rows would get.
         """
@@ -40,38 +38,52 @@ class Noise:
         self.bits.random_raw(before, output=False)
         drawn = self.bits.random_raw(behind - before).view(np.int16)
         self.bits.random_raw(end - behind, output=False)
-        raw = torch.from_numpy(drawn[start - 4 * before : stop - 4 * before])
-        # raw is uniform on -32768..32767. Cut to {last - 1, last}, it says on which side of the threshold it was: whole
-        # numbers all the way, since torch's comparisons and boolean masks are many times slower on a CPU.
-        last = round(rate * 65536) - 32768
-        return raw.clamp_(last - 1, last).neg_().add_(last - 1).view(shape)
+        return torch.from_numpy(drawn[start - 4 * before : stop - 4 * before]).view(shape)
 
 
-def keep(x: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
-    """`x * scale` where `kept` is -1, else 0, by masking the bits of the floating-point numbers."""
+def levels(rate: float) -> int:
+    """How many of the 65,536 numbers that `Noise.draw` may give mean dropping."""
+    return round(rate * 65536)
+
+
+def scale_of(rate: float) -> float:
+    """By what the kept elements are multiplied: one over the share kept."""
+    return 65536 / (65536 - levels(rate))
+
+
+def to_mask(drawn: torch.Tensor, rate: float) -> torch.Tensor:
+    """Turns drawn numbers, in place, into 0 (dropped) with probability levels(rate) / 65536, else -1 (all bits set)."""
+    # Cut to two neighbours, a number says on which side of the threshold it was: whole numbers all the way, since
+    # torch's comparisons and boolean masks are many times slower on a CPU.
+    last = 32767 - levels(rate)
+    return drawn.clamp_(last, last + 1).sub_(last + 1)
+
+
+def mask_(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Sets `x` to 0 in place where `mask` is 0, by masking the bits of the floating-point numbers."""
     integer = torch.int16 if x.element_size() == 2 else torch.int32 if x.element_size() == 4 else torch.int64
-    return (x * scale).view(integer).bitwise_and_(kept.to(integer)).view(x.dtype)
+    x.view(integer).bitwise_and_(mask.to(integer))
+    return x
 
 
 class DropoutFunction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
-        ctx.save_for_backward(kept)
+    def forward(ctx, x: torch.Tensor, mask: torch.Tensor, scale: float) -> torch.Tensor:
+        ctx.save_for_backward(mask)
         ctx.scale = scale
-        return keep(x, kept, scale)
+        return mask_(x * scale, mask)
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (kept,) = ctx.saved_tensors
-        return keep(gradient, kept, ctx.scale), None, None
+        (mask,) = ctx.saved_tensors
+        return mask_(gradient * ctx.scale, mask), None, None
 
 
 def drop(x: torch.Tensor, rate: float, noise: Noise) -> torch.Tensor:
     """`x` with a share `rate` of its elements set to 0 and the others divided by the share kept."""
-    dropped = round(rate * 65536)
-    if dropped == 0:
+    if levels(rate) == 0:
         return x
-    return DropoutFunction.apply(x, noise.kept(x.shape, rate), 65536 / (65536 - dropped))
+    return DropoutFunction.apply(x, to_mask(noise.draw(x.shape), rate), scale_of(rate))
 
 
 class CheapDropout(nn.Module):
@@ -86,29 +98,12 @@ class CheapDropout(nn.Module):
         return drop(x, self.p, self.noise) if self.training else x
 
 
-def attention(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_):
-    """transformers' eager attention with the cheap dropout. query, key, value: (n, heads, length, head size)."""
-    weights = torch.matmul(query, key.transpose(2, 3)) * (query.size(-1) ** -0.5 if scaling is None else scaling)
-    if attention_mask is not None:
-        weights = weights + attention_mask
-    weights = torch.softmax(weights, dim=-1)
-    weights = drop(weights, dropout, module.noise) if module.training else weights
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
-
-
 def install(model: nn.Module) -> Noise:
-    """Replaces the dropout layers of a transformers model on the CPU; returns the source of their bits."""
-    # Not at the top: the model's classes come in by light_imports first.
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import eager_mask
-
+    """Replaces the dropout layers of a model; returns the source of their bits, which every module has as `noise`."""
     noise = Noise()
     for module in list(model.modules()):
         module.noise = noise
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
                 setattr(module, name, CheapDropout(child.p, noise))
-    AttentionInterface.register(ATTENTION, attention)
-    AttentionMaskInterface.register(ATTENTION, eager_mask)
-    model.set_attn_implementation(ATTENTION)
     return noise

@@ -1,7 +1,8 @@
-"""Importing transformers' model classes without what a run never uses.
+"""Importing torch and transformers' model classes without what a run never uses.
 
-torch's compiler, its distributed tensors and scipy take half of the seconds from a process's start to its first step,
-and are imported by transformers and torch only to decorate functions or to name types.
+torch's compiler, its export, its distributed tensors and scipy take half of the seconds from a process's start to its
+first step, and are imported by transformers and torch only to decorate functions, to name types or to register what
+the compiler calls. A script whose seconds count imports this module before any that imports torch.
 """
 
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+# What only tensors without data (of the device "meta") and exported programs need.
+REGISTRATIONS = ("torch._meta_registrations", "torch.export")
 COMPILER = ("torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op")
 OPTIONAL = ("scipy", "sklearn")
 
@@ -52,3 +55,18 @@ def light_imports() -> Iterator[None]:
             del torch._dynamo
         for name in hidden:
             del sys.modules[name]
+
+
+def import_torch() -> None:
+    """Imports torch without what it registers for its compiler; does nothing where torch has been imported already."""
+    if "torch" in sys.modules:
+        return
+    sys.modules.update({name: Placeholder(name) for name in REGISTRATIONS})
+    try:
+        import torch  # noqa: F401
+    finally:
+        for name in REGISTRATIONS:
+            del sys.modules[name]
+
+
+import_torch()

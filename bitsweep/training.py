@@ -11,14 +11,15 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from bitsweep import dropout, embedding
+from bitsweep import attention, dropout, embedding, normalization
+from bitsweep.allocation import keep_freed_memory
 from bitsweep.errors import UserError
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
@@ -29,6 +30,8 @@ from bitsweep.tokens import Tokens
 TRAINING_TOKENS = 4096
 # Without gradients nothing is kept for later, so that larger batches fit.
 EVALUATION_TOKENS = 8192
+# The tokens that could be trained on in the time that a micro-batch costs in itself.
+MICRO_BATCH_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,34 @@ class Outcome:
     peak_memory_mb: float
 
 
-def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
-    """Cuts a batch (indices of examples) into micro-batches of like lengths.
+def rounded_lengths(tokens: Tokens) -> np.ndarray:
+    """Lengths rounded up by an eighth or less (short ones to eights), but not past the longest: int64 of shape (n,).
+
+    Matrix products are compiled for every new shape, in about the time of the product itself; so they stay few.
+    """
+    lengths = tokens.lengths
+    step = 2 ** np.maximum(3, np.ceil(np.log2(lengths)).astype(int) - 4)
+    return np.minimum(-(-lengths // step) * step, lengths.max())
+
+
+def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
+    """Cuts a batch (indices of examples) into micro-batches of like lengths, with the least padding for their number.
 
     Each pads to at most `budget` tokens, or holds one example that is longer. All examples come once.
     """
     batch = batch[np.argsort(lengths[batch], kind="stable")]
-    start = 0
-    for end in range(1, len(batch) + 1):
-        if end == len(batch) or (end + 1 - start) * lengths[batch[end]] > budget:
-            yield batch[start:end]
-            start = end
+    # The shortest way through all cuts: costs[end] is that of the first `end` examples, in tokens.
+    costs, starts = np.zeros(len(batch) + 1), np.zeros(len(batch) + 1, dtype=int)
+    for end, longest in enumerate(lengths[batch], start=1):
+        first = end - max(1, min(end, budget // longest))
+        candidates = costs[first:end] + (end - np.arange(first, end)) * longest
+        starts[end] = first + np.argmin(candidates)
+        costs[end] = candidates[starts[end] - first] + MICRO_BATCH_TOKENS
+    parts, end = [], len(batch)
+    while end:
+        parts.append(batch[starts[end] : end])
+        end = starts[end]
+    return parts[::-1]
 
 
 def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], recipe: Recipe) -> torch.Tensor:
@@ -88,8 +108,10 @@ def predict(model: torch.nn.Module, tokens: Tokens, recipe: Recipe) -> torch.Ten
     """Logits of all examples of a split, in its order: float32 of shape (n, labels)."""
     model.eval()
     logits = torch.empty(len(tokens), model.config.num_labels)
-    for batch in split_by_length(np.arange(len(tokens)), tokens.lengths, EVALUATION_TOKENS):
-        logits[batch] = forward(model, tokens.padded(batch, model.config.pad_token_id or 0), recipe).cpu()
+    widths = rounded_lengths(tokens)
+    for batch in split_by_length(np.arange(len(tokens)), widths, EVALUATION_TOKENS):
+        padded = tokens.padded(batch, model.config.pad_token_id or 0, int(widths[batch].max()))
+        logits[batch] = forward(model, padded, recipe).cpu()
     return logits
 
 
@@ -110,7 +132,11 @@ def prepare(model: torch.nn.Module, recipe: Recipe) -> dropout.Noise | None:
     torch.utils.deterministic.fill_uninitialized_memory = False
     embedding.install(model)
     if recipe.device == "cpu":
-        return dropout.install(model)
+        keep_freed_memory()
+        normalization.install(model)
+        noise = dropout.install(model)
+        attention.install(model)
+        return noise
     # cuBLAS repeats its results only with this, and eager attention is the kind whose backward pass always does.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     model.to(recipe.device).set_attn_implementation("eager")
@@ -123,6 +149,7 @@ class BatchGradient:
     def __init__(self, model: torch.nn.Module, tokens: Tokens, recipe: Recipe, noise: dropout.Noise | None) -> None:
         self.model = model
         self.tokens = tokens
+        self.widths = rounded_lengths(tokens)
         self.recipe = recipe
         self.noise = noise
         self.pieces = 1
@@ -153,16 +180,16 @@ class BatchGradient:
 
     def add_pieces(self, batch: np.ndarray, *name: int | str) -> float:
         total = 0.0
-        for part, micro in enumerate(split_by_length(batch, self.tokens.lengths, TRAINING_TOKENS)):
-            longest = int(self.tokens.lengths[micro].max())
+        for part, micro in enumerate(split_by_length(batch, self.widths, TRAINING_TOKENS)):
+            width = int(self.widths[micro].max())
             for rows in np.array_split(np.arange(len(micro)), min(self.pieces, len(micro))):
                 seed_dropout(self.noise, slice(rows[0], rows[-1] + 1), len(micro), *name, part)
-                total += self.add_rows(micro[rows], longest, len(batch))
+                total += self.add_rows(micro[rows], width, len(batch))
         return total
 
-    def add_rows(self, rows: np.ndarray, longest: int, examples: int) -> float:
+    def add_rows(self, rows: np.ndarray, width: int, examples: int) -> float:
         padding = self.model.config.pad_token_id or 0
-        logits = forward(self.model, self.tokens.padded(rows, padding, longest), self.recipe)
+        logits = forward(self.model, self.tokens.padded(rows, padding, width), self.recipe)
         loss = cross_entropy(logits, self.tokens.labels[rows].to(self.recipe.device), reduction="sum")
         (loss / examples).backward()
         return loss.item()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+import bitsweep.imports  # noqa: F401
 from bitsweep.errors import run
 from bitsweep.evaluation import evaluate
 from bitsweep.files import read_json, whole_file, write_json

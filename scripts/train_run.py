@@ -7,6 +7,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import bitsweep.imports  # noqa: F401
 from bitsweep.errors import run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
 from bitsweep.model import build_classifier, digest_state, save_trained

@@ -1,6 +1,7 @@
 """The training loop against plain torch: same batches, same gradients, same optimizer, same distribution of dropout."""
 
 import copy
+import itertools
 import math
 
 import numpy as np
@@ -9,15 +10,15 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import get_linear_schedule_with_warmup
 
-from bitsweep import training
-from bitsweep.dropout import CheapDropout, Noise, drop
+from bitsweep import attention, normalization, training
+from bitsweep.dropout import CheapDropout, Noise, drop, to_mask
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier, digest_state
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
 from bitsweep.seeding import generator
 from bitsweep.tokens import Tokens
-from bitsweep.training import Recipe, predict, prepare, split_by_length, train
+from bitsweep.training import Recipe, predict, prepare, rounded_lengths, split_by_length, train
 
 
 def make_tokens(count: int, longest: int = 40, seed: int = 0) -> Tokens:
@@ -59,12 +60,81 @@ def test_micro_batches_hold_every_example_once_within_the_budget():
     random = np.random.default_rng(3)
     lengths = random.integers(3, 200, 500)
     batch = random.permutation(500)[:128]
-    parts = list(split_by_length(batch, lengths, 1000))
+    parts = split_by_length(batch, lengths, 1000)
     assert sorted(np.concatenate(parts)) == sorted(batch)
     assert all(len(part) * lengths[part].max() <= 1000 for part in parts)
-    assert len(parts) < 30
+    assert len(parts) < 40
     # An example longer than the budget comes alone.
     assert [len(part) for part in split_by_length(batch[:5], lengths, 1)] == [1] * 5
+
+
+def test_micro_batches_pad_as_little_as_any_cut_of_their_batch():
+    random = np.random.default_rng(4)
+
+    def cost(parts: list[np.ndarray]) -> int:
+        return sum(len(part) * lengths[part].max() + training.MICRO_BATCH_TOKENS for part in parts)
+
+    for _ in range(20):
+        lengths = np.sort(random.integers(3, 300, 9))
+        ways = (itertools.compress(range(1, 9), chosen) for chosen in itertools.product([0, 1], repeat=8))
+        cuts = [np.split(np.arange(9), list(way)) for way in ways]
+        allowed = [cut for cut in cuts if all(len(part) * lengths[part].max() <= 600 for part in cut)]
+        assert cost(split_by_length(np.arange(9), lengths, 600)) == min(map(cost, allowed))
+
+
+def test_lengths_are_rounded_to_few_but_not_past_the_longest():
+    tokens = make_tokens(400, longest=300)
+    widths = rounded_lengths(tokens)
+    assert (widths >= tokens.lengths).all()
+    assert widths.max() == tokens.lengths.max()
+    assert (widths <= tokens.lengths * 1.125 + 8).all()
+    assert len(set(widths)) < 40
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("rate", [0.0, 0.25])
+def test_attention_is_softmax_and_its_gradients_are_autograd_s(monkeypatch, masked, rate):
+    """Blocks of 2, 2 and 1 examples, against plain torch with the same mask of dropout."""
+    monkeypatch.setattr(attention, "BLOCK_BYTES", 2 * 3 * 7 * 7 * 8)
+    random = torch.Generator().manual_seed(0)
+    inputs = [torch.randn(5, 3, 7, 4, generator=random, dtype=torch.double, requires_grad=True) for _ in "qkv"]
+    towards = torch.randn(5, 7, 3, 4, generator=random, dtype=torch.double)
+    seen = torch.arange(7) < torch.tensor([7, 3, 1, 5, 7])[:, None] if masked else torch.ones(5, 7, dtype=torch.bool)
+    module = torch.nn.Identity().train()
+    module.noise = Noise()
+
+    module.noise.seed(slice(0, 5), 5, "test")
+    kept = to_mask(module.noise.draw(torch.Size([5, 3, 7, 7])), rate) if rate else torch.ones(1)
+    query, key, value = inputs
+    scores = (query @ key.mT * 0.3).masked_fill(~seen[:, None, None], -torch.inf)
+    wanted = (scores.softmax(-1) * (kept != 0) / (1 - rate) @ value).transpose(1, 2)
+    gradients = torch.autograd.grad(wanted, inputs, towards)
+
+    module.noise.seed(slice(0, 5), 5, "test")
+    mask = seen[:, None, None] if masked else None
+    found, _ = attention.attend(module, *inputs, mask, scaling=0.3, dropout=rate)
+    torch.testing.assert_close(found, wanted)
+    for one, other in zip(torch.autograd.grad(found, inputs, towards), gradients, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_layer_normalization_under_autocast_is_float32_s_rounded():
+    layer = torch.nn.LayerNorm(96)
+    torch.nn.init.normal_(layer.weight)
+    torch.nn.init.normal_(layer.bias)
+    fast = copy.deepcopy(layer)
+    normalization.install(torch.nn.Sequential(fast))
+    x = torch.randn(50, 96).bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = fast(x)
+    assert found.dtype is torch.bfloat16
+    wanted = layer(x.float())
+    torch.testing.assert_close(found, wanted.bfloat16(), rtol=2**-7, atol=1e-3)
+    (mine,) = torch.autograd.grad(found.sum(), fast.weight)
+    (theirs,) = torch.autograd.grad(wanted.sum(), layer.weight)
+    torch.testing.assert_close(mine, theirs, rtol=1e-2, atol=0.1)
+    # Without autocast nothing changes.
+    assert torch.equal(fast(x.float()), layer(x.float()))
 
 
 @pytest.mark.parametrize("mode", ["full", "bitfit"])
@@ -84,7 +154,7 @@ def test_gradient_of_micro_batches_is_the_padded_batch_s(encoder, monkeypatch, m
     found = freeze(fast, mode)
     for parameter in found.values():
         parameter.grad = torch.zeros_like(parameter)
-    parts = list(split_by_length(np.arange(24), tokens.lengths, 100))
+    parts = split_by_length(np.arange(24), tokens.lengths, 100)
     assert len(parts) > 5
     for part in parts:
         logits = fast(**tokens.padded(part, 0)).logits
@@ -177,11 +247,11 @@ def test_dropout_has_its_rate_and_its_scale(rate, dtype):
 def test_dropout_is_seeded_by_name_alone():
     def draw(rows: slice, *name: int | str) -> torch.Tensor:
         noise.seed(rows, 10, *name)
-        return noise.kept(torch.Size([rows.stop - rows.start, 33]), 0.5)
+        return noise.draw(torch.Size([rows.stop - rows.start, 33]))
 
     noise, everything = Noise(), slice(0, 10)
     first = draw(everything, 1, "dropout", 2, 3)
-    noise.kept(torch.Size([10, 7]), 0.5)
+    noise.draw(torch.Size([10, 7]))
     assert torch.equal(first, draw(everything, 1, "dropout", 2, 3))
     assert not torch.equal(first, draw(everything, 1, "dropout", 2, 4))
     # Parts of a micro-batch get the parts of its stream.
@@ -209,7 +279,7 @@ def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(enco
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes.")
 
     wanted, found = gradients(100), gradients(3)
-    assert "micro-batches are now cut into 8" in capsys.readouterr().out
+    assert "micro-batches are now cut into 4" in capsys.readouterr().out
     for name, value in wanted.items():
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6, msg=name)
     with pytest.raises(UserError, match=r"Not even one example of \d+ tokens fits into memory: lower max_length"):
