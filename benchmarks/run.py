@@ -1,6 +1,6 @@
 """Compares BitSweep with `transformers.Trainer`, as usually run and as tuned; `benchmarks/README.md` says how.
 
-python -m benchmarks.run            at most about 40 minutes on two cores
+python -m benchmarks.run            about half an hour on two cores
 python -m benchmarks.run --quick    a smaller sample, about eight minutes
 python -m benchmarks.run --tiny     tries the benchmark itself; its numbers mean nothing
 
@@ -28,21 +28,21 @@ from bitsweep.files import write_json
 SIZES = {
     "full": Sizes(
         name="full",
-        train=512,
-        validation=256,
+        train=1000,
+        validation=250,
         sweep_epochs=2,
-        sweep_batch_sizes=(8, 32, 128),
+        sweep_batch_sizes=(32,),
         sweep_rounds=2,
         seeds=(1, 2, 3),
         run_epochs=1,
         run_batch_sizes=(8, 32, 128),
-        run_rounds=3,
-        start_rounds=5,
+        run_rounds=2,
+        start_rounds=3,
     ),
     "quick": Sizes(
         name="quick",
-        train=256,
-        validation=128,
+        train=192,
+        validation=96,
         sweep_epochs=2,
         sweep_batch_sizes=(32,),
         sweep_rounds=1,
