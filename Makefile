@@ -1,4 +1,5 @@
 # make          sets up .venv and runs the default experiment to its report
+# make explain  says which jobs a call would run, and why (CONFIG=configs/imdb.yaml for another experiment)
 # make test     sets up .venv and runs the tests
 # make check    formatting and lint, as CI runs them
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
@@ -10,11 +11,15 @@ BIN := .venv/bin
 # A progress bar where there is a terminal to draw it on.
 PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
-.PHONY: run setup test check benchmark lock
+.PHONY: run explain setup test check benchmark lock
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
 	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
+
+explain: setup
+	@$(BIN)/snakemake --dry-run --quiet host $(if $(CONFIG),--configfile $(CONFIG)) | sed -nE \
+	  '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'
 
 setup: .venv/installed
 

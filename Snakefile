@@ -30,7 +30,16 @@ rule all:
         f"{REPORT}/summary.json",
         expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
         expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=["svg", "png"]),
+        # What the report was made from: Snakemake makes deleted files again only where a target names them.
+        [runs_of(MODES, file) for file in RUN_FILES],
+        expand(f"{RESULTS}/evaluation/{{mode}}.{{suffix}}", mode=MODES, suffix=["json", "csv"]),
+        multiext(f"{RESULTS}/", "runs.csv", "epochs.csv", "costs.csv", "selection.json", "comparison.json"),
+        f"{RESULTS}/complete.txt",
 
 
 localrules:
     all,
+
+
+onstart:
+    SWEEP.start()

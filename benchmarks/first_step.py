@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import bitsweep.imports  # noqa: F401
 from bitsweep.optimizer import AdamW
 
 

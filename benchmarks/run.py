@@ -196,7 +196,7 @@ class Benchmark:
 
 def describe_run(workspace: Workspace, path: str) -> dict:
     """One of BitSweep's results as the peers tell theirs."""
-    result = workspace.read(path)
+    result = workspace.read(path) | workspace.read(path.replace("result.json", "costs.json"))
     recipe = result["made_from"]["recipe"]
     return {
         **{key: recipe[key] for key in ("mode", "batch_size", "learning_rate", "seed")},

@@ -152,8 +152,10 @@ class Workspace:
         command = [self.product, "-m", *module, "--recipe", json.dumps(recipe), "--labels", LABELS]
         command += ["--encoder", f"{EXPERIMENT}/encoder", "--precision", f"{EXPERIMENT}/precision.json"]
         command += ["--train", f"{tokens}/train.safetensors", "--validation", f"{tokens}/validation.safetensors"]
+        # Without what is kept of the run before, which would be taken instead of training.
+        shutil.rmtree(self.folder / "alone", ignore_errors=True)
         process = self.process("bitsweep", [*command, "--output", "alone"])
-        result = self.read("alone/result.json")
+        result = self.read("alone/result.json") | self.read("alone/costs.json")
         if probe:
             result["first_step_at"] = float((self.folder / "first_step.txt").read_text())
         return process, result

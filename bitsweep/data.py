@@ -105,3 +105,9 @@ def check_limit(rows: int, limit: int | None, split: str) -> None:
     """Raises UserError where a split of `rows` rows has fewer than its limit."""
     if limit is not None and limit > rows:
         raise UserError(f"limit.{split} is {limit}, but the split has {rows} rows: lower it, or set it to null.")
+
+
+def check_limits(rows: dict[str, int], limits: dict[str, int | None]) -> None:
+    """Raises UserError where any split has fewer rows than its limit; both are by the name of the split."""
+    for split, limit in limits.items():
+        check_limit(rows[split], limit, split)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ from typing import Any
 
 # The file of a model folder's weights, as transformers names it.
 WEIGHTS = "model.safetensors"
+# The folder, beside files, of their sums.
+SUMS = ".sums"
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
+def whole_file(path: str | Path, lasting: bool = True) -> Iterator[Path]:
     """Gives a temporary name in the folder of `path`, renamed to `path` once the block has ended well.
 
-    The name keeps the suffix of `path`, since many writers choose their format by it.
+    The name keeps the suffix of `path`, since many writers choose their format by it. A `lasting` file reaches the disk
+    before it gets its name, and its sum is noted, so that later damage is seen (`bitsweep/audit.py`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,11 +34,47 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o666 & ~umask)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        if lasting:
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            # Before the rename: a file without its own sum counts as damaged, not as whole.
+            note_sum(path, part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def sum_path(path: Path) -> Path:
+    """Where the sum of a file is noted."""
+    return path.parent / SUMS / path.name
+
+
+def note_sum(path: Path, content: Path) -> None:
+    """Notes size and SHA-256 of `content`, which is about to become `path`."""
+    with whole_file(sum_path(path), lasting=False) as part:
+        part.write_text(f"{content.stat().st_size} {sha256_file(content)}\n")
+
+
+def damage_of(path: Path, hash_up_to: float = math.inf) -> str | None:
+    """What is wrong with a file whose sum is noted, None where nothing is or none is noted.
+
+    Files of more than `hash_up_to` bytes are judged by their size alone.
+    """
+    try:
+        size, digest = sum_path(path).read_text().split()
+    except (OSError, ValueError):
+        return None
+    found = path.stat().st_size
+    if found != int(size):
+        return f"has {found} bytes instead of {size}"
+    if found <= hash_up_to and sha256_file(path) != digest:
+        return "is not what was written"
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there, and is what was written."""
+    return path.is_file() and sum_path(path).is_file() and damage_of(path) is None
 
 
 def write_text(path: str | Path, text: str) -> None:

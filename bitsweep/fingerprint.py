@@ -6,6 +6,7 @@ its params reruns when, and only when, its script or a local module behind it co
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,14 @@ def module_path(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
+@cache
+def normalized(text: str, path: Path) -> tuple[str, set[str]]:
+    """What the code in `text` computes, and the local modules that it imports."""
+    tree = ast.parse(text, str(path))
+    modules = local_modules(tree)
+    return ast.unparse(DocstringRemover().visit(tree)), modules
+
+
 def tracked_files(script: str) -> dict[Path, str]:
     """`scripts/<script>.py` and all local modules behind it, each with what it computes as normalized code."""
     found: dict[Path, str] = {}
@@ -53,9 +62,8 @@ def tracked_files(script: str) -> dict[Path, str]:
         path = queue.pop()
         if path in found:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        queue += [module for name in local_modules(tree) if (module := module_path(name))]
-        found[path] = ast.unparse(DocstringRemover().visit(tree))
+        found[path], modules = normalized(path.read_text(encoding="utf-8"), path)
+        queue += [module for name in modules if (module := module_path(name))]
     return found
 
 
@@ -67,3 +75,8 @@ def fingerprint(script: str, *data: str) -> str:
     for name in data:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
+
+
+def scripts() -> list[str]:
+    """The names of all scripts."""
+    return sorted(path.stem for path in (ROOT / "scripts").glob("[a-z]*.py"))

@@ -1,10 +1,11 @@
 """What each rule depends on, as one canonical text each: Snakemake compares params as a set, without their names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
+from bitsweep.fingerprint import fingerprint
 from bitsweep.settings import FolderEncoder, PackageData, Settings
 
 
@@ -21,6 +22,12 @@ def encoder_text(settings: Settings) -> str:
         files = choose_files([path.name for path in folder.iterdir()], settings.encoder.path, "encoder.path")
         source["content"] = {file: sha256_file(folder / file) for file in files}
     return canonical_json(source)
+
+
+def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:
+    """Everything that an experiment's results depend on."""
+    code = {script: fingerprint(script) for script in scripts}
+    return {**settings.model_dump(), "encoder_files": encoder_text(settings), "code": code}
 
 
 def recipe_text(settings: Settings, run: Mapping[str, str]) -> str:

@@ -44,7 +44,9 @@ def answer(summary: dict) -> str:
     """The answer in a few sentences: who wins, by how much, how sure."""
     modes = evaluated(summary)
     if not modes:
-        return "No setting kept a finite loss, so there is nothing to compare."
+        return " ".join(
+            ["No setting was trained to a finite loss, so there is nothing to compare.", missing_sentence(summary)]
+        ).strip()
     ranked = sorted(modes, key=lambda mode: -modes[mode]["test"]["accuracy"])
     best = modes[ranked[0]]
     equal = [mode for mode in ranked[1:] if modes[mode]["test"]["accuracy"] == best["test"]["accuracy"]]
@@ -57,11 +59,31 @@ def answer(summary: dict) -> str:
     lost = [mode for mode in summary["modes"] if mode not in modes]
     if lost:
         sentences.append(f"No setting of {join(lost)} kept a finite loss, so {join(lost)} could not be tested.")
+    if missing := missing_sentence(summary):
+        sentences.append(missing)
     return " ".join(sentences)
 
 
+def missing_sentence(summary: dict) -> str:
+    """Which runs are missing, and why; nothing where all were trained."""
+    failed = summary["runs"]["failed"]
+    if not failed:
+        return ""
+    named = [
+        f"{run['mode']} at batch size {run['batch_size']}, learning rate {spell_number(run['learning_rate'])}, seed "
+        f"{run['seed']} (“{run['failed']}”)"
+        for run in failed
+    ]
+    return (
+        f"**Missing:** {len(failed)} of the {summary['runs']['total']} runs could not be trained, and their settings "
+        f"are left out of every comparison: {'; '.join(named)}."
+    )
+
+
 def parameters_paragraph(summary: dict) -> str:
-    modes = summary["modes"]
+    modes = {mode: entry for mode, entry in summary["modes"].items() if entry["trainable_parameters"]}
+    if not modes:
+        return ""
     largest = max(modes, key=lambda mode: modes[mode]["trainable_parameters"])
     total = modes[largest]["trainable_parameters"]
     sentences = [f"{largest} trains {count(total)} parameters."]

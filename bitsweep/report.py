@@ -149,7 +149,7 @@ def methods_section(summary: dict) -> str:
     )
 
 
-def runs_section(runs: pd.DataFrame) -> str:
+def runs_section(runs: pd.DataFrame, costs: pd.DataFrame) -> str:
     columns = [
         "mode",
         "batch_size",
@@ -160,7 +160,7 @@ def runs_section(runs: pd.DataFrame) -> str:
         "validation_accuracy",
         "validation_loss",
     ]
-    shown = runs[[*columns, "diverged", "seconds", "tokens_per_second"]]
+    shown = runs.merge(costs, on=columns[:4])[[*columns, "diverged", "seconds", "tokens_per_second"]]
     shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
     return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
 
@@ -168,6 +168,7 @@ def runs_section(runs: pd.DataFrame) -> str:
 def compose(
     summary: dict,
     runs: pd.DataFrame,
+    costs: pd.DataFrame,
     inputs: pd.DataFrame,
     grid: pd.DataFrame,
     validation: pd.DataFrame,
@@ -184,7 +185,7 @@ def compose(
         test_section(summary, test),
         meaning_section(summary),
         methods_section(summary),
-        runs_section(runs),
+        runs_section(runs, costs),
     ]
     return "\n\n".join(parts) + "\n"
 

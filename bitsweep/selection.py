@@ -16,7 +16,8 @@ def describe_result(result: dict) -> dict:
         "validation_loss": best.get("validation_loss"),
         "train_loss": best.get("train_loss"),
         "diverged": result["diverged"],
-        **{key: result[key] for key in ("trainable_parameters", "seconds", "tokens_per_second", "peak_memory_mb")},
+        "failed": result["failed"],
+        "trainable_parameters": result["trainable_parameters"],
         "weights_sha256": result["weights_sha256"],
         "encoder_sha256": result["made_from"]["encoder_sha256"],
         "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
@@ -27,11 +28,11 @@ def rank_settings(runs: pd.DataFrame) -> pd.DataFrame:
     """One row a setting (mode, batch size, learning rate), the best first within its mode, means over its seeds.
 
     Higher mean validation accuracy wins, then lower mean validation loss, fewer steps, smaller learning rate, smaller
-    batch size: no two settings tie. A setting of which a run diverged is left out.
+    batch size: no two settings tie. A setting of which a run diverged or failed is left out.
     """
-    sound = runs.groupby(SETTING)["diverged"].transform(lambda diverged: not diverged.any())
+    unsound = runs["diverged"] | runs["failed"].notna()
     means = (
-        runs[sound.astype(bool)]
+        runs[~unsound.groupby([runs[key] for key in SETTING]).transform("any")]
         .groupby(SETTING, as_index=False)
         .agg(
             validation_accuracy=("validation_accuracy", "mean"),

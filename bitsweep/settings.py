@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
@@ -123,6 +123,12 @@ class Grid(Section):
     """The peak of the rate, from which it falls linearly to 0."""
     seed: Annotated[list[Seed], Field(min_length=1)] = [42]
     """Seeds of the order of data, the head and dropout; selection is over their mean."""
+
+    @field_validator("batch_size", "learning_rate", "seed")
+    @classmethod
+    def sort(cls, values: list) -> list:
+        # Their order means nothing, so it makes nothing stale.
+        return sorted(values)
 
 
 class Training(Section):

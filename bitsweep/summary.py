@@ -6,6 +6,7 @@ docs/summary.md says what its fields mean.
 import pandas as pd
 
 from bitsweep.comparison import accuracy_interval
+from bitsweep.selection import SETTING
 
 
 def summarize(
@@ -21,10 +22,15 @@ def summarize(
     `experiment` holds what the config says and the sizes of the splits, `runs` one row a run, the others what the rules
     of their names wrote.
     """
-    diverged = int(runs["diverged"].sum())
+    diverged, failed = int(runs["diverged"].sum()), runs[runs["failed"].notna()]
     return {
         "experiment": experiment,
-        "runs": {"total": len(runs), "finished": len(runs) - diverged, "diverged": diverged},
+        "runs": {
+            "total": len(runs),
+            "finished": len(runs) - diverged - len(failed),
+            "diverged": diverged,
+            "failed": failed[[*SETTING, "seed", "failed"]].to_dict("records"),
+        },
         "modes": {
             mode: summarize_mode(mode, experiment, runs, choice, evaluations[mode], comparison)
             for mode, choice in selection.items()
@@ -39,10 +45,12 @@ def summarize_mode(
     mode: str, experiment: dict, runs: pd.DataFrame, choice: dict | None, evaluation: dict | None, comparison: dict
 ) -> dict:
     of_mode = runs[runs["mode"] == mode]
+    known = of_mode["trainable_parameters"].dropna()
     entry = {
-        "trainable_parameters": int(of_mode["trainable_parameters"].iloc[0]),
+        "trainable_parameters": None if known.empty else int(known.iloc[0]),
         "runs": len(of_mode),
         "diverged": int(of_mode["diverged"].sum()),
+        "failed": int(of_mode["failed"].notna().sum()),
         "selected": None,
         "validation": None,
         "test": None,

@@ -76,7 +76,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         elif column in ("trainable_parameters", "test_examples", "steps", "tokens_per_second"):
             shown[column] = ["" if pd.isna(value) else count(int(value)) for value in table[column]]
         elif column in ("seconds", "peak_memory_mb"):
-            shown[column] = [f"{value:.0f}" for value in table[column]]
+            shown[column] = ["" if pd.isna(value) else f"{value:.0f}" for value in table[column]]
         elif column == "epoch":
             shown[column] = ["" if pd.isna(value) else str(int(value)) for value in table[column]]
         elif column == "diverged":

@@ -12,7 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from bitsweep import attention, dropout, embedding, normalization
 from bitsweep.allocation import keep_freed_memory
+from bitsweep.checkpoint import Checkpoint
 from bitsweep.errors import UserError
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
@@ -32,6 +33,8 @@ TRAINING_TOKENS = 4096
 EVALUATION_TOKENS = 8192
 # The tokens that could be trained on in the time that a micro-batch costs in itself.
 MICRO_BATCH_TOKENS = 64
+# The parts of a run's state, for every parameter that trains: itself and AdamW's two moments.
+STATE = ("parameter", "first", "second")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,29 @@ class Recipe:
     precision: str
     device: str
     threads: int
+
+
+@dataclass
+class Progress:
+    """How far a run has come, besides its parameters and the optimizer's state: what a checkpoint keeps as JSON.
+
+    `history` has a row for each epoch that has ended, `best` is the best of them, None where none ended well. `step`
+    and `loss` (the sum over examples) are those of the epoch that is being trained.
+    """
+
+    history: list[dict] = field(default_factory=list)
+    best: dict | None = None
+    step: int = 0
+    loss: float = 0.0
+    pieces: int = 1
+    training_seconds: float = 0.0
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+
+    @property
+    def diverged(self) -> bool:
+        last = self.history[-1] if self.history else {"train_loss": 0.0, "validation_loss": 0.0}
+        return not math.isfinite(last["train_loss"] + last["validation_loss"])
 
 
 @dataclass
@@ -208,74 +234,150 @@ def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: in
         noise.seed(rows, total, *name)
 
 
-def train_epoch(gradient: BatchGradient, optimizer: AdamW, epoch: int) -> float:
-    """Trains one epoch (counted from 1); returns the mean loss over its examples, NaN once a batch's is not finite."""
-    gradient.model.train()
-    recipe, examples = gradient.recipe, len(gradient.tokens)
-    order = generator(recipe.seed, "order", epoch).permutation(examples)
-    steps = math.ceil(examples / recipe.batch_size)
-    total = 0.0
-    for step in range(steps):
-        batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-        loss = gradient.add(batch, recipe.seed, "dropout", epoch, step)
-        if not math.isfinite(loss):
-            return math.nan
-        total += loss
-        torch.nn.utils.clip_grad_norm_(optimizer.parameters, recipe.max_grad_norm)
-        done = (epoch - 1) * steps + step
-        optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
-    return total / examples
+class Run:
+    """One run: its model, its optimizer and its progress, which a checkpoint keeps and gives back."""
 
+    def __init__(self, model: torch.nn.Module, train_split: Tokens, recipe: Recipe, checkpoint: Checkpoint | None):
+        self.recipe = recipe
+        self.model = model
+        noise = prepare(model, recipe)
+        self.trained = freeze(model, recipe.mode)
+        self.optimizer = AdamW(self.trained.values(), recipe.weight_decay)
+        self.gradient = BatchGradient(model, train_split, recipe, noise)
+        self.progress = Progress()
+        self.weights: dict[str, torch.Tensor] = {}
+        self.checkpoint = checkpoint
+        self.clock = time.perf_counter()
 
-def train(
-    model: torch.nn.Module, train_split: Tokens, validation: Tokens, recipe: Recipe, log: Callable[[str], None] = print
-) -> Outcome:
-    """Trains `model` on one split and scores it on another after every epoch.
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Everything but the progress that the rest of the training depends on, by name."""
+        optimizer = self.optimizer
+        tensors = {f"best.{name}": tensor for name, tensor in self.weights.items()}
+        for name, *state in zip(self.trained, optimizer.parameters, optimizer.first, optimizer.second, strict=True):
+            tensors |= {f"{part}.{name}": value for part, value in zip(STATE, state, strict=True)}
+        return {**tensors, "optimizer.steps": torch.stack(optimizer.steps)}
 
-    The epoch with the best validation accuracy counts; at equal accuracy the lower loss, then the earlier epoch. A loss
-    that is not finite ends the run as diverged.
-    """
-    start = time.perf_counter()
-    noise = prepare(model, recipe)
-    trained = freeze(model, recipe.mode)
-    optimizer = AdamW(trained.values(), recipe.weight_decay)
-    gradient = BatchGradient(model, train_split, recipe, noise)
-    history, best, weights, training_seconds = [], None, {}, 0.0
-    for epoch in range(1, recipe.epochs + 1):
-        epoch_start = time.perf_counter()
-        loss = train_epoch(gradient, optimizer, epoch)
-        training_seconds += time.perf_counter() - epoch_start
-        scores = score(predict(model, validation, recipe), validation.labels)
+    def save(self) -> None:
+        if self.checkpoint is not None:
+            now = time.perf_counter()
+            self.progress.seconds += now - self.clock
+            self.clock = now
+            self.progress.pieces = self.gradient.pieces
+            self.progress.peak_memory_mb = max(self.progress.peak_memory_mb, peak_memory_mb())
+            self.checkpoint.save(asdict(self.progress), self.tensors())
+
+    @torch.no_grad()
+    def resume(self) -> bool:
+        """Goes back to the checkpoint, if there is one."""
+        found = self.checkpoint.load() if self.checkpoint else None
+        if found is None:
+            return False
+        state, tensors = found
+        self.progress = Progress(**state)
+        self.gradient.pieces = self.progress.pieces
+        self.weights = {
+            name.removeprefix("best."): tensor for name, tensor in tensors.items() if name.startswith("best.")
+        }
+        for name, value in self.tensors().items():
+            if not name.startswith("best.") and name != "optimizer.steps":
+                value.copy_(tensors[name])
+        for steps, saved in zip(self.optimizer.steps, tensors["optimizer.steps"], strict=True):
+            steps.copy_(saved)
+        return True
+
+    def train_epoch(self, epoch: int) -> float:
+        """Trains what is left of an epoch (counted from 1); returns the mean loss over its examples.
+
+        NaN once a batch's is not finite.
+        """
+        self.model.train()
+        recipe, progress, examples = self.recipe, self.progress, len(self.gradient.tokens)
+        order = generator(recipe.seed, "order", epoch).permutation(examples)
+        steps = math.ceil(examples / recipe.batch_size)
+        before = time.perf_counter()
+        while progress.step < steps:
+            start = progress.step * recipe.batch_size
+            loss = self.gradient.add(
+                order[start : start + recipe.batch_size], recipe.seed, "dropout", epoch, progress.step
+            )
+            if not math.isfinite(loss):
+                return math.nan
+            torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, recipe.max_grad_norm)
+            done = (epoch - 1) * steps + progress.step
+            self.optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
+            progress.loss += loss
+            progress.step += 1
+            now = time.perf_counter()
+            progress.training_seconds += now - before
+            before = now
+            if self.checkpoint is not None and progress.step < steps and self.checkpoint.is_due():
+                self.save()
+        return progress.loss / examples
+
+    def end_epoch(self, loss: float, scores: dict[str, float]) -> dict:
+        """Notes an epoch's scores, and its parameters where it is the best so far; returns its row."""
+        progress, examples = self.progress, len(self.gradient.tokens)
+        epoch = len(progress.history) + 1
         row = {
             "epoch": epoch,
-            "steps": epoch * math.ceil(len(train_split) / recipe.batch_size),
+            "steps": epoch * math.ceil(examples / self.recipe.batch_size),
             "train_loss": loss,
             "validation_loss": scores["loss"],
             "validation_accuracy": scores["accuracy"],
         }
-        history.append(row)
+        progress.history.append(row)
+        progress.step, progress.loss = 0, 0.0
+        if not progress.diverged and (progress.best is None or rank(row) > rank(progress.best)):
+            progress.best = row
+            self.weights = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
+        return row
+
+
+def rank(row: dict) -> tuple[float, float]:
+    """What the best epoch has most of: validation accuracy, then less loss; the earlier one where both are equal."""
+    return row["validation_accuracy"], -row["validation_loss"]
+
+
+def train(
+    model: torch.nn.Module,
+    train_split: Tokens,
+    validation: Tokens,
+    recipe: Recipe,
+    checkpoint: Checkpoint | None = None,
+    log: Callable[[str], None] = print,
+) -> Outcome:
+    """Trains `model` on one split, from its checkpoint if there is one, and scores it on another after every epoch.
+
+    The epoch with the best validation accuracy counts; at equal accuracy the lower loss, then the earlier epoch. A loss
+    that is not finite ends the run as diverged.
+    """
+    run = Run(model, train_split, recipe, checkpoint)
+    if run.resume():
+        log(f"Going on at the checkpoint: epoch {len(run.progress.history) + 1}, step {run.progress.step + 1}.")
+    while len(run.progress.history) < recipe.epochs and not run.progress.diverged:
+        epoch = len(run.progress.history) + 1
+        loss = run.train_epoch(epoch)
+        row = run.end_epoch(loss, score(predict(model, validation, recipe), validation.labels))
         log(
-            f"epoch {epoch}/{recipe.epochs}: training loss {loss:.4f}, validation loss {scores['loss']:.4f}, "
-            f"validation accuracy {scores['accuracy']:.4f}, {time.perf_counter() - start:.1f} s"
+            f"epoch {epoch}/{recipe.epochs}: training loss {loss:.4f}, validation loss {row['validation_loss']:.4f}, "
+            f"validation accuracy {row['validation_accuracy']:.4f}, "
+            f"{run.progress.seconds + time.perf_counter() - run.clock:.1f} s"
         )
-        if not (math.isfinite(loss) and math.isfinite(scores["loss"])):
+        if run.progress.diverged:
             log(f"The loss of epoch {epoch} is not finite: the run has diverged and ends here.")
-            break
-        if best is None or (scores["accuracy"], -scores["loss"]) > (
-            best["validation_accuracy"],
-            -best["validation_loss"],
-        ):
-            best, weights = row, {name: parameter.detach().clone() for name, parameter in trained.items()}
-    diverged = not math.isfinite(history[-1]["train_loss"] + history[-1]["validation_loss"])
+        elif epoch < recipe.epochs:
+            run.save()
+    progress = run.progress
+    epochs = len(progress.history) - progress.diverged
     return Outcome(
-        history=history,
-        best=best,
-        weights=weights,
-        diverged=diverged,
-        trainable_parameters=sum(parameter.numel() for parameter in optimizer.parameters),
-        seconds=time.perf_counter() - start,
-        tokens_per_second=int(train_split.offsets[-1]) * (len(history) - diverged) / training_seconds,
-        peak_memory_mb=peak_memory_mb(),
+        history=progress.history,
+        best=progress.best,
+        weights=run.weights,
+        diverged=progress.diverged,
+        trainable_parameters=sum(parameter.numel() for parameter in run.optimizer.parameters),
+        seconds=progress.seconds + time.perf_counter() - run.clock,
+        tokens_per_second=int(train_split.offsets[-1]) * epochs / max(progress.training_seconds, 1e-9),
+        peak_memory_mb=max(progress.peak_memory_mb, peak_memory_mb()),
     )
 
 

@@ -11,10 +11,17 @@ sys.path.insert(0, workflow.basedir)
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.files import canonical_json
-from bitsweep.fingerprint import fingerprint
+from bitsweep.fingerprint import fingerprint, scripts
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
-from bitsweep.params import encoder_text, experiment_text, recipe_text, section_text
+from bitsweep.params import (
+    encoder_text,
+    experiment_text,
+    recipe_text,
+    section_text,
+    snapshot,
+)
 from bitsweep.settings import load_settings
+from bitsweep.sweep import Sweep
 
 prepare_jobs(workflow.basedir)
 
@@ -30,11 +37,14 @@ ENCODER = f"{RESULTS}/encoder"
 
 GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
 MODES = SETTINGS.grid.mode
-TABLES = ["encoder_input", "grid", "validation", "runs", "test"]
+TABLES = ["encoder_input", "grid", "validation", "runs", "costs", "test"]
+RUN_FILES = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
+
+LIMITS = section_text(SETTINGS, "limit")
 
 # The official test split's file, where the data have one.
 OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}
@@ -49,3 +59,13 @@ def runs_of(modes, file):
     """The `file` of all runs of the `modes`."""
     cells = table_of_runs(SETTINGS.grid.model_dump()).to_dict("records")
     return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]
+
+
+SWEEP = Sweep(RESULTS, runs_of(MODES, "result.json"), snapshot(SETTINGS, scripts()))
+
+# Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
+if workflow.is_main_process:
+    try:
+        SWEEP.look_over()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None

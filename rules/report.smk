@@ -1,5 +1,5 @@
 # Tables, figures and prose.
-# Needs: runs.csv, epochs.csv, selection.json, evaluation/, comparison.json
+# Needs: runs.csv, epochs.csv, costs.csv, selection.json, evaluation/, comparison.json
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
 
 
@@ -69,6 +69,7 @@ rule summarize:
         selection=rules.select_runs.output[0],
         evaluations=expand(rules.evaluate_mode.output.scores, mode=MODES),
         comparison=rules.compare_modes.output[0],
+        costs=rules.collect_runs.output.costs,
         precision=rules.choose_precision.output[0],
         tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=["train", "validation", "test"]),
     output:
@@ -88,7 +89,7 @@ rule summarize:
         code=fingerprint("summarize"),
     shell:
         "python -m scripts.summarize --experiment {params.experiment:q} --runs {input.runs:q}"
-        " --selection {input.selection:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
+        " --costs {input.costs:q} --selection {input.selection:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
         " --precision {input.precision:q} --tokens {input.tokens:q} --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -1,16 +1,18 @@
 # Selection by validation, then one evaluation a mode on the test split.
 # Needs: runs/, encoder/; evaluate_mode alone reads tokens/test.safetensors
-# Makes: runs.csv, epochs.csv, selection.json, evaluation/<mode>.{json,csv}, comparison.json
+# Makes: runs.csv, epochs.csv, costs.csv, selection.json, evaluation/<mode>.{json,csv}, comparison.json, complete.txt
 
 
 rule collect_runs:
-    """Collects all runs into one table, and their epochs into another."""
+    """Collects all runs into one table, their epochs into another, and their costs into a third."""
     input:
         runs_of(MODES, "result.json"),
         runs_of(MODES, "history.csv"),
+        runs_of(MODES, "costs.json"),
     output:
         table=f"{RESULTS}/runs.csv",
         epochs=f"{RESULTS}/epochs.csv",
+        costs=f"{RESULTS}/costs.csv",
     log:
         f"{RESULTS}/logs/collect_runs.log",
     conda:
@@ -21,7 +23,7 @@ rule collect_runs:
         code=fingerprint("collect_runs"),
     shell:
         "python -m scripts.collect_runs --grid {params.grid:q} --runs {params.runs:q} --table {output.table:q}"
-        " --epochs {output.epochs:q} > {log:q} 2>&1"
+        " --epochs {output.epochs:q} --costs {output.costs:q} > {log:q} 2>&1"
 
 
 rule select_runs:
@@ -44,6 +46,7 @@ rule evaluate_mode:
     """Evaluates a mode's selected run on the test split: the only rule that reads it."""
     input:
         selection=rules.select_runs.output[0],
+        # The selection names the weights that it selected, so that other ones are another selection.
         weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",
@@ -68,7 +71,9 @@ rule evaluate_mode:
 rule compare_modes:
     """Computes the intervals of the test accuracies and of their differences."""
     input:
-        expand(rules.evaluate_mode.output.predictions, mode=MODES),
+        scores=expand(rules.evaluate_mode.output.scores, mode=MODES),
+        # The scores carry the sums of the predictions.
+        predictions=expand(rules.evaluate_mode.output.predictions, mode=MODES),
     output:
         f"{RESULTS}/comparison.json",
     log:
@@ -79,5 +84,21 @@ rule compare_modes:
         modes=MODES,
         code=fingerprint("compare_modes"),
     shell:
-        "python -m scripts.compare_modes --modes {params.modes} --predictions {input:q} --output {output:q}"
+        "python -m scripts.compare_modes --modes {params.modes} --predictions {input.predictions:q} --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule confirm_runs:
+    """Fails, with the report written, where a run could not be trained: what is missing is not passed over in silence."""
+    input:
+        rules.collect_runs.output.table,
+    output:
+        f"{RESULTS}/complete.txt",
+    log:
+        f"{RESULTS}/logs/confirm_runs.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        code=fingerprint("confirm_runs"),
+    shell:
+        "python -m scripts.confirm_runs --runs {input:q} --output {output:q} > {log:q} 2>&1"

@@ -1,6 +1,6 @@
 # The runs of the grid.
 # Needs: encoder/, tokens/train.safetensors, tokens/validation.safetensors; never the test split
-# Makes: precision.json, runs/<run>/{history.csv,result.json,weights.safetensors}
+# Makes: precision.json, runs/<run>/{history.csv,result.json,costs.json,weights.safetensors}
 
 
 rule choose_precision:
@@ -27,11 +27,11 @@ rule train_run:
         train=f"{RESULTS}/tokens/train.safetensors",
         validation=f"{RESULTS}/tokens/validation.safetensors",
         precision=rules.choose_precision.output[0],
-        # Waited for, but no reason to train again: another limit of the test split writes it anew.
-        checked=ancient(rules.check_experiment.output[0]),
+        checked=rules.check_mode.output[0],
     output:
         history=f"{RUNS}/{GRID.wildcard_pattern}/history.csv",
         result=f"{RUNS}/{GRID.wildcard_pattern}/result.json",
+        costs=f"{RUNS}/{GRID.wildcard_pattern}/costs.json",
         weights=f"{RUNS}/{GRID.wildcard_pattern}/weights.safetensors",
     log:
         f"{RESULTS}/logs/train_run/{GRID.wildcard_pattern}.log",
@@ -46,5 +46,6 @@ rule train_run:
         code=fingerprint("train_run"),
     shell:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
+        " --code {params.code}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Collects the results and histories of all runs into two tables."""
+"""Collects the results, histories and costs of all runs into three tables."""
 
 import argparse
 import json
@@ -18,15 +18,18 @@ def main() -> None:
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--table", required=True, help="CSV file to write: a row a run")
     parser.add_argument("--epochs", required=True, help="CSV file to write: a row a run and epoch")
+    parser.add_argument("--costs", required=True, help="CSV file to write: a row a run, what it has cost")
     arguments = parser.parse_args()
-    rows, histories = [], []
+    rows, histories, costs = [], [], []
     for cell in table_of_runs(arguments.grid).to_dict("records"):
         folder = arguments.runs / run_path(cell)
         row = describe_result(read_json(folder / "result.json"))
         rows.append(row)
         setting = {key: row[key] for key in ("mode", "batch_size", "learning_rate", "seed")}
         histories.append(pd.read_csv(folder / "history.csv").assign(**setting))
-    for table, path in ((pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)):
+        costs.append({**setting, **read_json(folder / "costs.json")})
+    tables = [(pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)]
+    for table, path in [*tables, (pd.DataFrame(costs), arguments.costs)]:
         with whole_file(path) as part:
             table.to_csv(part, index=False)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import bitsweep.imports  # noqa: F401
 from bitsweep.errors import run
 from bitsweep.evaluation import evaluate
-from bitsweep.files import read_json, whole_file, write_json
+from bitsweep.files import read_json, sha256_file, whole_file, write_json
 from bitsweep.tokens import load_tokens
 
 
@@ -31,6 +31,9 @@ def main() -> None:
         scores, predictions = evaluate(arguments.mode, selected, arguments.runs, arguments.encoder, test)
     with whole_file(arguments.predictions) as part:
         predictions.to_csv(part, index=False)
+    if scores is not None:
+        # By this a reader of the scores knows whether the predictions are theirs.
+        scores["predictions_sha256"] = sha256_file(arguments.predictions)
     write_json(arguments.output, scores)
 
 

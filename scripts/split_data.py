@@ -7,6 +7,7 @@ import pandas as pd
 
 from bitsweep import data
 from bitsweep.errors import run
+from bitsweep.files import write_json
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--held-out", required=True, type=float, help="share of the labelled rows held out")
     parser.add_argument("--seed", required=True, type=int, help="seed of the split")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
-    parser.add_argument("--output", required=True, type=Path, help="folder to write the three Parquet files to")
+    parser.add_argument("--output", required=True, type=Path, help="folder to write the splits and their sizes to")
     arguments = parser.parse_args()
     labelled = pd.read_parquet(arguments.labelled)
     data.check_rows(labelled, arguments.labels, "the labelled data")
@@ -25,9 +26,11 @@ def main() -> None:
         official_test = pd.read_parquet(arguments.official_test)
         data.check_rows(official_test, arguments.labels, "the official test split")
     parts = data.split_rows(labelled, official_test, arguments.held_out, arguments.seed)
-    for name, rows in zip(("train", "validation", "test"), parts, strict=True):
+    splits = dict(zip(("train", "validation", "test"), parts, strict=True))
+    for name, rows in splits.items():
         data.save_rows(rows, arguments.output / f"{name}.parquet")
         print(f"{name}: {len(rows)} rows")
+    write_json(arguments.output / "rows.json", {name: len(rows) for name, rows in splits.items()})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True, type=json.loads, help="what the config says, as JSON")
     parser.add_argument("--runs", required=True, help="CSV file with a row a run")
+    parser.add_argument("--costs", required=True, help="CSV file with a row a run, what it has cost")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
     parser.add_argument("--evaluations", required=True, nargs="+", help="JSON files that evaluate_mode wrote")
     parser.add_argument("--comparison", required=True, help="JSON file that compare_modes wrote")
@@ -27,13 +28,13 @@ def main() -> None:
     experiment = arguments.experiment
     sizes = [len(load_tokens(path)) for path in arguments.tokens]
     experiment["examples"] = dict(zip(("train", "validation", "test"), sizes, strict=True))
-    runs = pd.read_csv(arguments.runs)
+    runs, costs = pd.read_csv(arguments.runs), pd.read_csv(arguments.costs)
     environment = {
         **read_json(arguments.precision),
         "encoder_sha256": runs["encoder_sha256"].iloc[0],
-        "versions": sorted(runs["versions"].unique()),
-        "run_seconds": round(float(runs["seconds"].sum()), 1),
-        "peak_memory_mb": float(runs["peak_memory_mb"].max()),
+        "versions": sorted(runs["versions"].dropna().unique()),
+        "run_seconds": round(float(costs["seconds"].sum()), 1),
+        "peak_memory_mb": float(costs["peak_memory_mb"].max()),
     }
     evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
     selection, comparison = read_json(arguments.selection), read_json(arguments.comparison)
@@ -41,6 +42,7 @@ def main() -> None:
     write_json(arguments.output / "summary.json", summary)
     folder = arguments.output / "tables"
     tables.save_table(runs, folder / "runs.csv")
+    tables.save_table(costs, folder / "costs.csv")
     tables.save_table(tables.grid_table(experiment["grid"], experiment["training"]), folder / "grid.csv")
     tables.save_table(tables.validation_table(summary), folder / "validation.csv")
     tables.save_table(tables.test_table(summary), folder / "test.csv")

@@ -1,74 +1,77 @@
-"""Trains one run of the grid and writes its history, its result and the parameters that it trained."""
+"""Trains one run of the grid and writes its history, its result, its costs and the parameters that it trained.
+
+A run that was trained before from the same settings, data, encoder and code is taken as it was kept; one that was
+interrupted goes on at its checkpoint.
+"""
 
 import argparse
 import json
-import math
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
-import bitsweep.imports  # noqa: F401
-from bitsweep.errors import run
+from bitsweep.errors import UserError, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
-from bitsweep.model import build_classifier, digest_state, save_trained
-from bitsweep.tokens import load_tokens
-from bitsweep.training import Outcome, Recipe, train
+from bitsweep.kept import KeptRuns, key_of
+from bitsweep.locking import waited_for
+
+HISTORY = ["epoch", "steps", "train_loss", "validation_loss", "validation_accuracy"]
+OUTPUTS = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
 
 
-def finite(row: dict | None) -> dict | None:
-    """A row with its numbers that are not finite as None, which JSON has a word for."""
-    if row is None:
-        return None
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-
-
-def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
-    """The run's result, as JSON holds it."""
+def describe_sources(arguments: argparse.Namespace) -> dict:
+    """Everything that a run's numbers depend on."""
+    verdict = read_json(arguments.precision)
     return {
-        "made_from": made_from,
-        "best": finite(outcome.best),
-        "diverged": outcome.diverged,
-        "trainable_parameters": outcome.trainable_parameters,
-        "seconds": round(outcome.seconds, 3),
-        "tokens_per_second": round(outcome.tokens_per_second, 1),
-        "peak_memory_mb": round(outcome.peak_memory_mb, 1),
-        "weights_sha256": weights_sha256,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        },
+        "recipe": {**arguments.recipe, "precision": verdict["precision"], "device": verdict["device"]},
+        "labels": arguments.labels,
+        "code_sha256": arguments.code,
+        "encoder_sha256": sha256_file(arguments.encoder / WEIGHTS),
+        "train_sha256": sha256_file(arguments.train),
+        "validation_sha256": sha256_file(arguments.validation),
     }
+
+
+def write_failed(folder: Path, sources: dict, error: str) -> None:
+    """Writes the outputs of a run that could not be trained: what it is, and the sentence that says why."""
+    unknown = {"best": None, "diverged": False, "trainable_parameters": None, "weights_sha256": None, "versions": {}}
+    write_text(folder / "history.csv", f"{','.join(HISTORY)}\n")
+    write_text(folder / "weights.safetensors", "")
+    write_json(folder / "costs.json", {"seconds": None, "tokens_per_second": None, "peak_memory_mb": None})
+    write_json(folder / "result.json", {"made_from": sources, "failed": error, **unknown})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", required=True, type=json.loads, help="the run's settings, as JSON")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
+    parser.add_argument("--code", default="", help="fingerprint of the code that trains")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--train", required=True, help="tokenized training split")
     parser.add_argument("--validation", required=True, help="tokenized validation split")
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
-    verdict = read_json(arguments.precision)
-    recipe = Recipe(**arguments.recipe, precision=verdict["precision"], device=verdict["device"])
-    model = build_classifier(arguments.encoder, arguments.labels, recipe.seed)
-    made_from = {
-        "recipe": vars(recipe),
-        "labels": arguments.labels,
-        "encoder_sha256": sha256_file(arguments.encoder / WEIGHTS),
-        "initial_state_sha256": digest_state(model),
-        "train_sha256": sha256_file(arguments.train),
-        "validation_sha256": sha256_file(arguments.validation),
-    }
-    outcome = train(model, load_tokens(arguments.train), load_tokens(arguments.validation), recipe)
-    weights = arguments.output / "weights.safetensors"
-    save_trained(weights, outcome.weights, made_from)
-    columns = list(outcome.history[0])
-    lines = [",".join(columns)] + [",".join(repr(row[column]) for column in columns) for row in outcome.history]
-    write_text(arguments.output / "history.csv", "\n".join(lines) + "\n")
-    write_json(arguments.output / "result.json", describe(outcome, made_from, sha256_file(weights)))
+    folder, sources = arguments.output, describe_sources(arguments)
+    key, kept = key_of(sources), KeptRuns(folder, OUTPUTS)
+    # A process that a killed Snakemake has left behind may still train this run: then its result is taken.
+    with waited_for(folder / ".lock", "Another process trains this run: waiting for its result."):
+        if kept.restore(key):
+            print("Trained before from the same settings, data, encoder and code: taken as it was kept.")
+            return
+        # Not at the top: what is kept is taken without the seconds of these imports.
+        from bitsweep.results import train_run
+
+        checkpoint = folder / ".checkpoint.safetensors"
+        tokens = {"train": arguments.train, "validation": arguments.validation}
+        try:
+            train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key))
+        except UserError as error:
+            # The sweep goes on, and the report tells of it; the next call of Snakemake tries the run again.
+            print(f"Error: {error}")
+            write_failed(folder, sources, str(error))
+            return
+        kept.keep(key)
+        kept.restore(key)
+        checkpoint.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,9 @@ def main() -> None:
     summary = read_json(folder / "summary.json")
     # Texts and tokens such as "null" and "NA" are what they are.
     inputs = pd.read_csv(folder / "tables" / "encoder_input.csv", keep_default_na=False)
-    runs, grid, validation, test = (
-        pd.read_csv(folder / "tables" / f"{name}.csv") for name in ("runs", "grid", "validation", "test")
-    )
-    markdown = compose(summary, runs, inputs, grid, validation, test)
+    names = ("runs", "costs", "grid", "validation", "test")
+    runs, costs, grid, validation, test = (pd.read_csv(folder / "tables" / f"{name}.csv") for name in names)
+    markdown = compose(summary, runs, costs, inputs, grid, validation, test)
     write_text(folder / "report.md", markdown)
     write_text(folder / "index.html", to_html(markdown, f"BitSweep: {summary['experiment']['name']}", folder))
 

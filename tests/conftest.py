@@ -14,11 +14,11 @@ PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "p
 
 
 class Workspace:
-    """A copy of the workflow in a folder of its own."""
+    """A copy of the workflow in a folder of its own, or, where `made`, one that is there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made: bool = False) -> None:
         self.folder = folder
-        for part in PARTS:
+        for part in () if made else PARTS:
             source = ROOT / part
             if source.is_dir():
                 shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,16 +45,48 @@ class Workspace:
             timeout=900,
         )
 
+    def start(self, *arguments: str | Path, log: Path, **environment: str) -> subprocess.Popen:
+        """Starts Snakemake in a process group of its own, with all that it says in `log`."""
+        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+        with log.open("w") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
     def script(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess:
         """Calls one of the scripts by hand."""
         command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
+
+    def plan(self, *arguments: str | Path) -> set[str]:
+        """What a dry run would run: each job by its rule and wildcards, as in `check_mode mode=full`."""
+        done = self.snakemake("--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout
+        return planned_jobs(done.stdout)
 
     def jobs(self, *arguments: str | Path) -> dict[str, int]:
         """What a dry run would run: the number of jobs of each rule."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
         return count_jobs(done.stdout)
+
+
+def planned_jobs(output: str) -> set[str]:
+    """The jobs that a dry run displays, without the target rule."""
+    jobs: list[str] = []
+    for line in output.splitlines():
+        words = line.split(None, 1)
+        if words[:1] in (["rule"], ["localrule"]) and not line.startswith(" "):
+            jobs.append(words[1].rstrip(":"))
+        elif words[:1] == ["wildcards:"]:
+            jobs[-1] += " " + words[1]
+    return set(jobs) - {"all"}
 
 
 def count_jobs(output: str) -> dict[str, int]:

@@ -1,0 +1,73 @@
+"""A run's checkpoint: everything that the rest of its training depends on, in one file, checked when it is read."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bitsweep.files import whole_file
+
+# Within an epoch a checkpoint is written after so many seconds without one.
+SECONDS_BETWEEN = 120.0
+
+
+def digest_of(state: str, tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(state.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+class Checkpoint:
+    """The checkpoint at `path` of the run that `made_from` names."""
+
+    def __init__(self, path: Path, made_from: str) -> None:
+        self.path = path
+        self.made_from = made_from
+        self.written = time.monotonic()
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self.written > SECONDS_BETWEEN
+
+    def save(self, state: dict, tensors: dict[str, torch.Tensor]) -> None:
+        """Replaces the checkpoint in one step; `state` is JSON's."""
+        text = json.dumps(state)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        metadata = {"made_from": self.made_from, "state": text, "sha256": digest_of(text, tensors)}
+        # Not waited for to reach the disk: one that is torn when the machine stops is seen when it is read.
+        with whole_file(self.path, lasting=False) as part:
+            save_file(tensors, part, metadata=metadata)
+        self.written = time.monotonic()
+
+    def load(self) -> tuple[dict, dict[str, torch.Tensor]] | None:
+        """State and tensors as they were saved; None where there is no checkpoint.
+
+        One that is torn, damaged or another run's is set aside, with a warning.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError) as error:
+            return self.set_aside(f"cannot be read ({error})")
+        if metadata.get("sha256") != digest_of(metadata.get("state", ""), tensors):
+            return self.set_aside("is damaged")
+        if metadata["made_from"] != self.made_from:
+            return self.set_aside("was made from other settings, data or code")
+        return json.loads(metadata["state"]), tensors
+
+    def set_aside(self, reason: str) -> None:
+        aside = self.path.replace(self.path.with_name(f"{self.path.name}.set-aside"))
+        print(
+            f"Warning: the checkpoint {self.path} {reason}: it is set aside as {aside.name}, and the run starts over."
+        )
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+"""The files of a run: what it was made from, its history, its result, its costs and the parameters that it trained."""
+
+import math
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import bitsweep.imports  # noqa: F401
+from bitsweep.checkpoint import Checkpoint
+from bitsweep.files import sha256_file, write_json, write_text
+from bitsweep.kept import key_of
+from bitsweep.model import build_classifier, digest_state, save_trained
+from bitsweep.tokens import load_tokens
+from bitsweep.training import Outcome, Recipe, train
+
+
+def finite(row: dict | None) -> dict | None:
+    """A row with its numbers that are not finite as None, which JSON has a word for."""
+    if row is None:
+        return None
+    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+
+
+def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
+    """The run's result: the same whenever the run is trained again on this hardware."""
+    return {
+        "made_from": made_from,
+        "best": finite(outcome.best),
+        "diverged": outcome.diverged,
+        "failed": None,
+        "trainable_parameters": outcome.trainable_parameters,
+        "weights_sha256": weights_sha256,
+        "versions": {
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+        },
+    }
+
+
+def describe_costs(outcome: Outcome) -> dict:
+    """What the run has cost, which differs from time to time."""
+    return {
+        "seconds": round(outcome.seconds, 3),
+        "tokens_per_second": round(outcome.tokens_per_second, 1),
+        "peak_memory_mb": round(outcome.peak_memory_mb, 1),
+    }
+
+
+def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path) -> None:
+    """Trains the run that `sources` describes, from its checkpoint if there is one, and writes its files to `folder`.
+
+    `encoder` is the folder of the prepared encoder, `tokens` has the files of the splits "train" and "validation".
+    """
+    recipe = Recipe(**sources["recipe"])
+    model = build_classifier(encoder, sources["labels"], recipe.seed)
+    made_from = {**sources, "initial_state_sha256": digest_state(model)}
+    splits = [load_tokens(tokens[name]) for name in ("train", "validation")]
+    outcome = train(model, *splits, recipe, Checkpoint(checkpoint, key_of(sources)))
+    save_trained(folder / "weights.safetensors", outcome.weights, made_from)
+    columns = list(outcome.history[0])
+    lines = [",".join(columns)] + [",".join(repr(row[column]) for column in columns) for row in outcome.history]
+    write_text(folder / "history.csv", "\n".join(lines) + "\n")
+    write_json(folder / "costs.json", describe_costs(outcome))
+    weights_sha256 = sha256_file(folder / "weights.safetensors")
+    write_json(folder / "result.json", describe(outcome, made_from, weights_sha256))

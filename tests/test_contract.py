@@ -1,0 +1,282 @@
+"""Only what is stale reruns: for every kind of edit the set of jobs, exactly, on the command line that users type."""
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bitsweep.audit import set_aside_damaged
+from tests.conftest import Workspace, planned_jobs
+
+pytestmark = pytest.mark.contract
+
+SMALL = ("--configfile", "configs/small.yaml")
+MODES = ("full", "bitfit")
+SPLITS = ("train", "validation", "test")
+
+
+def runs(modes=MODES, sizes=(8, 32), rates=("3e-4", "1e-4")) -> set[str]:
+    return {
+        f"train_run mode={mode}, batch_size={size}, learning_rate={rate}, seed=42"
+        for mode in modes
+        for size in sizes
+        for rate in rates
+    }
+
+
+def tokens(*splits: str) -> set[str]:
+    return {f"tokenize_split split={split}" for split in splits}
+
+
+REPORT = {"write_report"}
+TEST = {"evaluate_mode mode=full", "evaluate_mode mode=bitfit", "compare_modes", "summarize", *REPORT}
+SELECTION = {
+    "collect_runs",
+    "select_runs",
+    "confirm_runs",
+    "plot_heatmap mode=full",
+    "plot_heatmap mode=bitfit",
+    "plot_learning_curves",
+    *TEST,
+}
+CHECKS = {"check_mode mode=full", "check_mode mode=bitfit"}
+RUN = "runs/mode~full/batch_size~8/learning_rate~3e-4/seed~42"
+
+
+@pytest.fixture
+def edited(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the finished workspace, with its time stamps, to do things to."""
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    return Workspace(tmp_path / "copy", made=True)
+
+
+def edit_config(workspace: Workspace, change: Callable[[dict], None]) -> None:
+    path = workspace.folder / "configs" / "small.yaml"
+    settings = yaml.safe_load(path.read_text())
+    change(settings)
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def setting(*keys: str, to) -> Callable[[dict], None]:
+    def change(settings: dict) -> None:
+        section = settings
+        for key in keys[:-1]:
+            section = section.setdefault(key, {})
+        section[keys[-1]] = to
+
+    return change
+
+
+def swap_limits(settings: dict) -> None:
+    limit = settings["limit"]
+    limit["train"], limit["validation"] = limit["validation"], limit["train"]
+
+
+def turn_around(settings: dict) -> None:
+    """All keys, and the numbers of the grid, in the opposite order."""
+    turned = {
+        key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in settings.items()
+    }
+    for key in ("batch_size", "learning_rate"):
+        turned["grid"][key] = list(reversed(turned["grid"][key]))
+    settings.clear()
+    settings.update(dict(reversed(turned.items())))
+
+
+CONFIG_EDITS = {
+    "one learning rate more": (
+        setting("grid", "learning_rate", to=["3e-4", 1e-4, 5e-5]),
+        runs(rates=["5e-5"]) | SELECTION,
+    ),
+    "one learning rate fewer": (setting("grid", "learning_rate", to=[1e-4]), SELECTION),
+    "one mode fewer": (
+        setting("grid", "mode", to=["full"]),
+        {job for job in SELECTION if "bitfit" not in job},
+    ),
+    "epochs": (setting("training", "epochs", to=3), runs() | SELECTION),
+    "weight decay": (setting("training", "weight_decay", to=0.01), runs() | SELECTION),
+    "precision": (setting("training", "precision", to="float32"), {"choose_precision"} | runs() | SELECTION),
+    "test limit": (setting("limit", "test", to=128), tokens("test") | TEST),
+    "validation limit": (
+        setting("limit", "validation", to=128),
+        tokens("validation") | runs() | SELECTION,
+    ),
+    "two settings swapped": (swap_limits, tokens("train", "validation") | runs() | SELECTION),
+    "another order of keys": (turn_around, set()),
+    "another spelling of numbers": (setting("grid", "learning_rate", to=["3.0e-4", "0.0001"]), set()),
+    "names of labels": (setting("label_names", to=["bad", "good"]), {"summarize", *REPORT}),
+    "text of the report": (setting("grid_source", to="{a} {{b}} $(c) ~ \"d\""), {"summarize", *REPORT}),
+    "seed of the split": (
+        setting("split", to={"seed": 1}),
+        {"split_data", "describe_input"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
+    ),
+    "length of texts": (
+        setting("max_length", to=48),
+        {"describe_input"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", CONFIG_EDITS)
+def test_an_edit_of_the_config_reruns_what_reads_it(edited, edit):
+    change, expected = CONFIG_EDITS[edit]
+    edit_config(edited, change)
+    assert edited.plan(*SMALL) == expected
+
+
+CODE_EDITS = {
+    "training.py": runs() | {"evaluate_mode mode=full", "evaluate_mode mode=bitfit"} | SELECTION,
+    "selection.py": SELECTION,
+    "prose.py": REPORT,
+    "figures.py": {"plot_heatmap mode=full", "plot_heatmap mode=bitfit", "plot_learning_curves", *REPORT},
+    "report.css": REPORT,
+}
+
+
+@pytest.mark.parametrize("file", CODE_EDITS)
+def test_an_edit_of_the_code_reruns_what_runs_it(edited, file):
+    path = edited.folder / "bitsweep" / file
+    path.write_text(path.read_text() + ("\nADDED = 1\n" if file.endswith(".py") else "\np { margin: 0 }\n"))
+    assert edited.plan(*SMALL) == CODE_EDITS[file]
+
+
+def test_comments_and_formatting_rerun_nothing(edited):
+    for path in [*edited.folder.rglob("*.py"), *edited.folder.rglob("*.smk"), edited.folder / "Snakefile"]:
+        path.write_text(path.read_text() + "\n# A comment.\n\n")
+    path = edited.folder / "bitsweep" / "training.py"
+    path.write_text(path.read_text().replace("total = 0.0", "total = (\n            0.0\n        )"))
+    assert edited.plan(*SMALL) == set()
+
+
+def test_nothing_reruns_without_an_edit(edited):
+    assert edited.plan(*SMALL) == set()
+
+
+def test_a_touch_of_every_file_in_any_order_reruns_nothing(edited):
+    """As after a fresh checkout: the workflow's files and the results have new time stamps."""
+    files = [path for path in sorted(edited.folder.rglob("*")) if path.is_file() and ".snakemake" not in path.parts]
+    random.Random(0).shuffle(files)
+    for number, path in enumerate(files):
+        os.utime(path, (path.stat().st_mtime + 100 + number, path.stat().st_mtime + 100 + number))
+    assert edited.plan(*SMALL) == set()
+
+
+def test_a_copy_in_another_place_reruns_nothing(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    assert Workspace(tmp_path / "elsewhere", made=True).plan(*SMALL) == set()
+
+
+def test_results_without_snakemake_s_records_are_used_or_refused(edited):
+    """Snakemake itself would take results of other settings for those of these."""
+    shutil.rmtree(edited.folder / ".snakemake")
+    assert edited.plan(*SMALL) == set()
+    edit_config(edited, setting("training", "epochs", to=3))
+    refused = edited.snakemake("--cores", "1", *SMALL)
+    assert refused.returncode != 0
+    assert "was made with other settings (training.epochs was 2 and is 3)" in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
+def test_a_second_experiment_leaves_the_first_alone(edited):
+    path = edited.config("second")
+    assert edited.plan("--configfile", path) >= runs() | SELECTION
+    done = edited.snakemake("--cores", "1", "--configfile", path, "results/second/tokens/test.safetensors")
+    assert done.returncode == 0, done.stdout
+    assert edited.plan(*SMALL) == set()
+
+
+DELETED = {
+    RUN: runs(["full"], [8], ["3e-4"]) | SELECTION,
+    f"{RUN}/history.csv": runs(["full"], [8], ["3e-4"]) | SELECTION,
+    f"{RUN}/weights.safetensors": runs(["full"], [8], ["3e-4"]) | SELECTION,
+    "selection.json": SELECTION - {"collect_runs", "confirm_runs"},
+    "evaluation/full.csv": TEST - {"evaluate_mode mode=bitfit"},
+    "report/figures/heatmap_full.svg": {"plot_heatmap mode=full", *REPORT},
+    "report/tables/test.csv": {"summarize", *REPORT},
+    # Made again when something needs them.
+    "tokens/train.safetensors": set(),
+    "encoder/model.safetensors": set(),
+}
+
+
+@pytest.mark.parametrize("path", DELETED)
+def test_what_is_deleted_is_made_again(edited, path):
+    deleted = edited.folder / "results" / "small" / path
+    shutil.rmtree(deleted) if deleted.is_dir() else deleted.unlink()
+    assert edited.plan(*SMALL) == DELETED[path]
+
+
+@pytest.mark.parametrize("path", [path for path in DELETED if path != RUN])
+def test_what_is_truncated_is_made_again(edited, path):
+    torn = edited.folder / "results" / "small" / path
+    os.truncate(torn, torn.stat().st_size // 2)
+    done = edited.snakemake("--dry-run", *SMALL)
+    assert f"results/small/{path} has" in done.stdout
+    assert planned_jobs(done.stdout) == DELETED[path]
+
+
+def test_every_torn_output_is_seen(edited):
+    """Each file that a rule has made, truncated at several lengths, and with one byte changed where it is small."""
+    results = edited.folder / "results" / "small"
+    outputs = [path for path in sorted(results.rglob("*")) if path.is_file() and not is_hidden(path, results)]
+    assert len(outputs) > 70
+    for path in outputs:
+        content = path.read_bytes()
+        torn = {content[:length] for length in (0, len(content) // 2, len(content) - 1)} - {content}
+        if 0 < len(content) < 10**6:
+            torn.add(content[:-1] + bytes([content[-1] ^ 1]))
+        for damaged in torn:
+            # A file of its own: kept runs share theirs with the outputs.
+            path.unlink()
+            path.write_bytes(damaged)
+            assert len(set_aside_damaged(results)) == 1, path
+            assert not path.exists()
+            path.write_bytes(content)
+    assert set_aside_damaged(results) == []
+
+
+def is_hidden(path: Path, root: Path) -> bool:
+    parts = path.relative_to(root).parts
+    return parts[0] == "logs" or any(part.startswith(".") for part in parts)
+
+
+def test_a_setting_changed_and_changed_back_trains_nothing_again(edited):
+    """The runs of the first setting are kept; one that differs in a single byte would be trained."""
+    results = edited.folder / "results" / "small"
+    weights = {path: path.read_bytes() for path in results.glob("runs/*/*/*/*/*.safetensors")}
+    target = "results/small/runs.csv"
+    edit_config(edited, setting("training", "epochs", to=1))
+    assert edited.snakemake("--cores", "2", *SMALL, target).returncode == 0
+    assert all(path.read_bytes() != content for path, content in weights.items())
+    edit_config(edited, setting("training", "epochs", to=2))
+    done = edited.snakemake("--cores", "2", *SMALL, target)
+    assert done.returncode == 0, done.stdout
+    logs = [path.read_text() for path in sorted((results / "logs" / "train_run").rglob("*.log"))]
+    assert len(logs) == 8
+    assert all("taken as it was kept" in log and "epoch 1/" not in log for log in logs)
+    assert all(path.read_bytes() == content for path, content in weights.items())
+
+
+def test_snakemake_says_in_words_why_a_job_would_run(edited):
+    edit_config(edited, setting("grid", "learning_rate", to=[3e-4, 1e-4, 5e-5]))
+    told = edited.snakemake("--dry-run", *SMALL).stdout
+    assert "reason: Missing output files: results/small/runs/mode~full/batch_size~8/learning_rate~5e-5" in told
+
+
+def test_the_table_holds_through_a_submitting_executor(edited):
+    """Jobs are submitted, each evaluates the workflow again, and nothing more is run than locally."""
+    submit = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "2")
+    assert edited.plan(*SMALL, *submit) == set()
+    edit_config(edited, setting("grid", "learning_rate", to=["3e-4", 1e-4, 5e-5]))
+    before = {path: path.stat().st_mtime_ns for path in edited.folder.glob("results/small/runs/*/*/*/*/*.json")}
+    assert edited.plan(*SMALL, *submit) == runs(rates=["5e-5"]) | SELECTION
+    done = edited.snakemake(*SMALL, *submit, "results/small/selection.json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads((edited.folder / "results" / "small" / "selection.json").read_text()).keys() == set(MODES)
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert edited.plan(*SMALL, "results/small/selection.json") == set()
