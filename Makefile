@@ -28,6 +28,8 @@ setup: .venv/installed
 	  { echo "BitSweep needs Python 3.11 or newer, and $(PYTHON) is older: call make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
+	@# On all cores, and also where the environment forbids Python to do it later: else each of many processes would.
+	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
 test: setup

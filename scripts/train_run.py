@@ -62,12 +62,16 @@ def main() -> None:
 
         checkpoint = folder / ".checkpoint.safetensors"
         tokens = {"train": arguments.train, "validation": arguments.validation}
+        error = ""
         try:
             train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key))
-        except UserError as error:
-            # The sweep goes on, and the report tells of it; the next call of Snakemake tries the run again.
+        except UserError as raised:
+            error = str(raised)
+        if error:
+            # Out of the handler, which keeps alive what has filled the memory. The sweep goes on, and the report tells
+            # of it; the next call of Snakemake tries the run again.
             print(f"Error: {error}")
-            write_failed(folder, sources, str(error))
+            write_failed(folder, sources, error)
             return
         kept.keep(key)
         kept.restore(key)

@@ -185,7 +185,7 @@ def test_results_without_snakemake_s_records_are_used_or_refused(edited):
 def test_a_second_experiment_leaves_the_first_alone(edited):
     path = edited.config("second")
     assert edited.plan("--configfile", path) >= runs() | SELECTION
-    done = edited.snakemake("--cores", "1", "--configfile", path, "results/second/tokens/test.safetensors")
+    done = edited.snakemake("results/second/tokens/test.safetensors", "--cores", "1", "--configfile", path)
     assert done.returncode == 0, done.stdout
     assert edited.plan(*SMALL) == set()
 
@@ -251,10 +251,10 @@ def test_a_setting_changed_and_changed_back_trains_nothing_again(edited):
     weights = {path: path.read_bytes() for path in results.glob("runs/*/*/*/*/*.safetensors")}
     target = "results/small/runs.csv"
     edit_config(edited, setting("training", "epochs", to=1))
-    assert edited.snakemake("--cores", "2", *SMALL, target).returncode == 0
+    assert edited.snakemake(target, "--cores", "2", *SMALL).returncode == 0
     assert all(path.read_bytes() != content for path, content in weights.items())
     edit_config(edited, setting("training", "epochs", to=2))
-    done = edited.snakemake("--cores", "2", *SMALL, target)
+    done = edited.snakemake(target, "--cores", "2", *SMALL)
     assert done.returncode == 0, done.stdout
     logs = [path.read_text() for path in sorted((results / "logs" / "train_run").rglob("*.log"))]
     assert len(logs) == 8
@@ -275,8 +275,8 @@ def test_the_table_holds_through_a_submitting_executor(edited):
     edit_config(edited, setting("grid", "learning_rate", to=["3e-4", 1e-4, 5e-5]))
     before = {path: path.stat().st_mtime_ns for path in edited.folder.glob("results/small/runs/*/*/*/*/*.json")}
     assert edited.plan(*SMALL, *submit) == runs(rates=["5e-5"]) | SELECTION
-    done = edited.snakemake(*SMALL, *submit, "results/small/selection.json")
+    done = edited.snakemake("results/small/selection.json", *SMALL, *submit)
     assert done.returncode == 0, done.stdout
     assert json.loads((edited.folder / "results" / "small" / "selection.json").read_text()).keys() == set(MODES)
     assert all(path.stat().st_mtime_ns == time for path, time in before.items())
-    assert edited.plan(*SMALL, "results/small/selection.json") == set()
+    assert edited.plan("results/small/selection.json", *SMALL) == set()
