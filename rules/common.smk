@@ -23,12 +23,12 @@ from bitsweep.params import (
 from bitsweep.settings import load_settings
 from bitsweep.sweep import Sweep
 
-prepare_jobs(workflow.basedir)
-
 try:
     SETTINGS = load_settings(config)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+prepare_jobs(workflow.basedir, section_text(SETTINGS, "limit"))
 
 RESULTS = f"results/{SETTINGS.experiment}"
 RUNS = f"{RESULTS}/runs"
@@ -43,8 +43,6 @@ FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
-
-LIMITS = section_text(SETTINGS, "limit")
 
 # The official test split's file, where the data have one.
 OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}

@@ -101,8 +101,8 @@ rule check_mode:
         labels=len(SETTINGS.label_names),
         code=fingerprint("check_mode"),
     shell:
-        # LIMITS is no param: training waits for this check, and another limit of the test split must not train again.
-        # Where rows and limits are known, they are checked when the workflow is parsed (common.smk).
-        "python -m scripts.check_mode --mode {wildcards.mode} --rows {input.rows:q} --limits {LIMITS:q}"
+        # The limits are no param (prepare_jobs sets them): training waits for this check, and another limit of the test
+        # split must not train again. Where rows and limits are known, they are checked before any job (sweep.py).
+        'python -m scripts.check_mode --mode {wildcards.mode} --rows {input.rows:q} --limits "$BITSWEEP_LIMITS"'
         " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
         " --output {output:q} > {log:q} 2>&1"

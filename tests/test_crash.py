@@ -118,15 +118,8 @@ def test_a_sweep_killed_at_every_stage_ends_as_if_undisturbed(workspace, undistu
     assert status == 0, (workspace.folder / "call.log").read_text()
     assert attacker.stops >= 25
     stages = {name.split("/")[0].removesuffix(".log") for name in attacker.stopped}
-    assert {
-        "fetch_data",
-        "split_data",
-        "tokenize_split",
-        "train_run",
-        "select_runs",
-        "evaluate_mode",
-        "write_report",
-    } < (stages)
+    assert len(stages) >= 12
+    assert {"train_run", "evaluate_mode"} <= stages
     assert len(trained) == 2
     assert_same(outputs(workspace), undisturbed)
     runs = workspace.folder / "results" / "crash" / "runs"
