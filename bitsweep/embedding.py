@@ -23,8 +23,7 @@ class RowLookup(torch.autograd.Function):
         (ids,) = ctx.saved_tensors
         ids, rows = ids.flatten(), gradient.flatten(0, -2)
         if ctx.padding is not None:
-            kept = ids != ctx.padding
-            ids, rows = ids[kept], rows[kept]
+            rows = rows.masked_fill((ids == ctx.padding)[:, None], 0)
         ctx.weight.grad.index_add_(0, ids, rows.to(ctx.weight.dtype))
         return None, None, None
 

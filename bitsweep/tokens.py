@@ -1,6 +1,6 @@
 """Tokenized splits: ragged arrays in one file, memory-mapped by every run that reads them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,21 +32,25 @@ class Tokens:
         """Tokens of each example, special ones included: int64 of shape (n,)."""
         return np.diff(self.offsets)
 
+    def to(self, device: str) -> "Tokens":
+        """The same split with its tokens and labels on a device."""
+        names = ("input_ids", "token_type_ids", "labels")
+        return self if device == "cpu" else replace(self, **{name: getattr(self, name).to(device) for name in names})
+
     def padded(self, indices: np.ndarray, pad_id: int, width: int | None = None) -> dict[str, torch.Tensor]:
         """The examples as a rectangle of shape (len(indices), width or the longest), as the encoder takes them."""
+        device = self.input_ids.device
         lengths = self.lengths[indices]
-        shape = (len(indices), width or int(lengths.max()))
-        batch = {
-            "input_ids": torch.full(shape, pad_id, dtype=torch.long),
-            "token_type_ids": torch.zeros(shape, dtype=torch.long),
-            "attention_mask": torch.zeros(shape, dtype=torch.long),
+        columns = np.arange(width or int(lengths.max()))
+        within = columns < lengths[:, None]
+        # Places behind an example's end are any that exist: they are overwritten.
+        places = np.where(within, self.offsets[:-1][indices][:, None] + columns, 0)
+        mask, places = (torch.from_numpy(array).to(device) for array in (within, places))
+        return {
+            "input_ids": self.input_ids[places].long().masked_fill_(~mask, pad_id),
+            "token_type_ids": self.token_type_ids[places].long().masked_fill_(~mask, 0),
+            "attention_mask": mask.long(),
         }
-        for row, (index, length) in enumerate(zip(indices, lengths, strict=True)):
-            start = self.offsets[index]
-            batch["input_ids"][row, :length] = self.input_ids[start : start + length]
-            batch["token_type_ids"][row, :length] = self.token_type_ids[start : start + length]
-            batch["attention_mask"][row, :length] = 1
-        return batch
 
 
 def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:

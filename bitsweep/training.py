@@ -124,7 +124,7 @@ def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], recipe: Reci
     """Logits of a padded batch, float32 of shape (examples, labels)."""
     # Encoders without segments (DistilBERT, RoBERTa with a table of one) take no token types.
     segments = getattr(model.config, "type_vocab_size", 0) > 1
-    inputs = {name: ids.to(recipe.device) for name, ids in batch.items() if segments or name != "token_type_ids"}
+    inputs = {name: ids for name, ids in batch.items() if segments or name != "token_type_ids"}
     with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         return model(**inputs).logits.float()
 
@@ -133,6 +133,7 @@ def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], recipe: Reci
 def predict(model: torch.nn.Module, tokens: Tokens, recipe: Recipe) -> torch.Tensor:
     """Logits of all examples of a split, in its order: float32 of shape (n, labels)."""
     model.eval()
+    tokens = tokens.to(recipe.device)
     logits = torch.empty(len(tokens), model.config.num_labels)
     widths = rounded_lengths(tokens)
     for batch in split_by_length(np.arange(len(tokens)), widths, EVALUATION_TOKENS):
@@ -174,14 +175,14 @@ class BatchGradient:
 
     def __init__(self, model: torch.nn.Module, tokens: Tokens, recipe: Recipe, noise: dropout.Noise | None) -> None:
         self.model = model
-        self.tokens = tokens
+        self.tokens = tokens.to(recipe.device)
         self.widths = rounded_lengths(tokens)
         self.recipe = recipe
         self.noise = noise
         self.pieces = 1
 
-    def add(self, batch: np.ndarray, *name: int | str) -> float:
-        """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses.
+    def add(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
+        """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses, float64.
 
         `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
         with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its
@@ -204,8 +205,9 @@ class BatchGradient:
                 if parameter.grad is not None:
                     parameter.grad.zero_()
 
-    def add_pieces(self, batch: np.ndarray, *name: int | str) -> float:
-        total = 0.0
+    def add_pieces(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
+        # Stays on the device: to read it would wait for all that was asked of the device before.
+        total = torch.zeros((), dtype=torch.double, device=self.recipe.device)
         for part, micro in enumerate(split_by_length(batch, self.widths, TRAINING_TOKENS)):
             width = int(self.widths[micro].max())
             for rows in np.array_split(np.arange(len(micro)), min(self.pieces, len(micro))):
@@ -213,12 +215,12 @@ class BatchGradient:
                 total += self.add_rows(micro[rows], width, len(batch))
         return total
 
-    def add_rows(self, rows: np.ndarray, width: int, examples: int) -> float:
+    def add_rows(self, rows: np.ndarray, width: int, examples: int) -> torch.Tensor:
         padding = self.model.config.pad_token_id or 0
         logits = forward(self.model, self.tokens.padded(rows, padding, width), self.recipe)
-        loss = cross_entropy(logits, self.tokens.labels[rows].to(self.recipe.device), reduction="sum")
+        loss = cross_entropy(logits, self.tokens.labels[rows], reduction="sum")
         (loss / examples).backward()
-        return loss.item()
+        return loss.detach()
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -246,6 +248,8 @@ class Run:
         self.gradient = BatchGradient(model, train_split, recipe, noise)
         self.progress = Progress()
         self.weights: dict[str, torch.Tensor] = {}
+        # The sum of the losses of the epoch's examples so far.
+        self.loss = torch.zeros((), dtype=torch.double, device=recipe.device)
         self.checkpoint = checkpoint
         self.clock = time.perf_counter()
 
@@ -263,6 +267,7 @@ class Run:
             self.progress.seconds += now - self.clock
             self.clock = now
             self.progress.pieces = self.gradient.pieces
+            self.progress.loss = self.loss.item()
             self.progress.peak_memory_mb = max(self.progress.peak_memory_mb, peak_memory_mb())
             self.checkpoint.save(asdict(self.progress), self.tensors())
 
@@ -275,6 +280,7 @@ class Run:
         state, tensors = found
         self.progress = Progress(**state)
         self.gradient.pieces = self.progress.pieces
+        self.loss.fill_(self.progress.loss)
         self.weights = {
             name.removeprefix("best."): tensor for name, tensor in tensors.items() if name.startswith("best.")
         }
@@ -300,19 +306,20 @@ class Run:
             loss = self.gradient.add(
                 order[start : start + recipe.batch_size], recipe.seed, "dropout", epoch, progress.step
             )
-            if not math.isfinite(loss):
+            # On a GPU this is looked at once an epoch, since to look is to wait.
+            if recipe.device == "cpu" and not math.isfinite(loss):
                 return math.nan
             torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, recipe.max_grad_norm)
             done = (epoch - 1) * steps + progress.step
             self.optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
-            progress.loss += loss
+            self.loss += loss
             progress.step += 1
             now = time.perf_counter()
             progress.training_seconds += now - before
             before = now
             if self.checkpoint is not None and progress.step < steps and self.checkpoint.is_due():
                 self.save()
-        return progress.loss / examples
+        return self.loss.item() / examples
 
     def end_epoch(self, loss: float, scores: dict[str, float]) -> dict:
         """Notes an epoch's scores, and its parameters where it is the best so far; returns its row."""
@@ -326,7 +333,8 @@ class Run:
             "validation_accuracy": scores["accuracy"],
         }
         progress.history.append(row)
-        progress.step, progress.loss = 0, 0.0
+        progress.step = 0
+        self.loss.zero_()
         if not progress.diverged and (progress.best is None or rank(row) > rank(progress.best)):
             progress.best = row
             self.weights = {name: parameter.detach().clone() for name, parameter in self.trained.items()}

@@ -279,7 +279,7 @@ def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(enco
         first = model.bert.encoder.layer[0]
         first.register_full_backward_hook(lambda module, into, out: refuse(len(out[0]), limit))
         loss = training.BatchGradient(model, tokens, recipe, noise).add(np.arange(32), 1, "dropout", 1, 0)
-        return {"loss": torch.tensor(loss), **{name: parameter.grad for name, parameter in parameters.items()}}
+        return {"loss": loss, **{name: parameter.grad for name, parameter in parameters.items()}}
 
     def refuse(rows: int, limit: int) -> None:
         if rows > limit:
