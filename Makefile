@@ -18,8 +18,9 @@ run: setup
 	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
 
 explain: setup
-	@$(BIN)/snakemake --dry-run --quiet host $(if $(CONFIG),--configfile $(CONFIG)) | sed -nE \
-	  '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'
+	@plan=$$($(BIN)/snakemake --dry-run $(if $(CONFIG),--configfile $(CONFIG)) 2>&1) || { echo "$$plan"; exit 1; }; \
+	jobs=$$(echo "$$plan" | sed -nE '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'); \
+	echo "$${jobs:-Nothing would run.}"
 
 setup: .venv/installed
 

@@ -42,23 +42,27 @@ def set_aside_damaged(folder: Path) -> list[str]:
     return told
 
 
-def set_aside_failed(results: list[Path]) -> list[str]:
+def set_aside_failed(runs: Path) -> list[str]:
     """Sets the results of failed runs aside, so that they are tried again; returns a sentence for each."""
     told = []
-    for path in results:
-        # A failed run has trained nothing that could be selected, so that looking for the word is enough.
-        if path.is_file() and b'"failed": "' in path.read_bytes():
+    for path in sorted(runs.glob("*/*/*/*/result.json")):
+        # The word is enough: a run that was trained has null there.
+        if b'"failed": "' in path.read_bytes():
             told.append(f"{path.parent} failed the last time and is tried again: {read_json(path)['failed']}")
             set_aside(path)
     return told
 
 
 def is_recorded(output: Path, records: Path) -> bool:
-    """Whether Snakemake's records (`.snakemake/metadata`) know an output, given as it stands in the rule."""
+    """Whether Snakemake's records (`.snakemake`) know an output, given as it stands in the rule, finished or begun."""
     name = base64.urlsafe_b64encode(str(output).encode()).decode()
-    longest = os.pathconf(records, "PC_NAME_MAX") - 1
-    parts = [name[start : start + longest] for start in range(0, len(name), longest)]
-    return records.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1]).exists()
+    for folder in (records / "metadata", records / "incomplete"):
+        if folder.is_dir():
+            longest = os.pathconf(folder, "PC_NAME_MAX") - 1
+            parts = [name[start : start + longest] for start in range(0, len(name), longest)]
+            if folder.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1]).exists():
+                return True
+    return False
 
 
 def changes(old: Any, new: Any, name: str = "") -> list[str]:
@@ -69,14 +73,13 @@ def changes(old: Any, new: Any, name: str = "") -> list[str]:
     return [] if old == new else [f"{name} was {json.dumps(old)} and is {json.dumps(new)}"]
 
 
-def check_records(folder: Path, outputs: list[Path], settings: dict, records: Path) -> None:
+def check_records(folder: Path, settings: dict, records: Path) -> None:
     """Raises UserError where results came without Snakemake's records and were made with other settings.
 
     Without its records Snakemake sees time stamps alone: it would take such results for those of the new settings.
     """
-    made = next((output for output in outputs if output.exists()), None)
     snapshot = folder / SNAPSHOT
-    if made is None or not snapshot.exists() or (records.is_dir() and is_recorded(made, records)):
+    if not snapshot.exists() or all(is_recorded(path, records) for path in noted_files(folder) if path != snapshot):
         return
     if told := changes(read_json(snapshot), settings):
         raise UserError(

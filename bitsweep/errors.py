@@ -1,10 +1,16 @@
-"""A user's mistake, told in one sentence instead of a traceback."""
+"""How a script runs: a user's mistake is told in one sentence, and others can see that it is at work."""
 
+import fcntl
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 # As the C library says ENOSPC.
 FULL_DISK = "No space left on device"
+# The file in an experiment's folder that its jobs lock while they work, all at once.
+JOBS = ".jobs"
 
 
 class UserError(Exception):
@@ -14,7 +20,8 @@ class UserError(Exception):
 def run(main: Callable[[], None]) -> None:
     """Calls a script's `main`; a `UserError` or a full disk becomes one line on standard error and exit status 1."""
     try:
-        main()
+        with at_work():
+            main()
     except UserError as error:
         sys.exit(f"Error: {error}")
     except Exception as error:
@@ -22,3 +29,19 @@ def run(main: Callable[[], None]) -> None:
         if FULL_DISK not in str(error):
             raise
         sys.exit(f"Error: {error}: free some space and call again; what is finished is kept.")
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Shows to later sweeps of the experiment, which `prepare_jobs` names, that a job is at work on its files."""
+    results = os.environ.get("BITSWEEP_RESULTS")
+    if not results:
+        # A script that is run by hand.
+        yield
+        return
+    Path(results).mkdir(parents=True, exist_ok=True)
+    with Path(results, JOBS).open("a") as file:
+        # On a file system without locks: better none than no sweep.
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield

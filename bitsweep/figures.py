@@ -18,11 +18,18 @@ def heat_map(runs: pd.DataFrame, mode: str, selected: dict | None) -> alt.LayerC
     cells = (
         runs[runs["mode"] == mode]
         .groupby(["batch_size", "learning_rate"], as_index=False)
-        .agg(accuracy=("validation_accuracy", "mean"), diverged=("diverged", "any"))
+        .agg(
+            accuracy=("validation_accuracy", "mean"),
+            diverged=("diverged", "any"),
+            failed=("failed", lambda sentences: sentences.notna().any()),
+        )
     )
-    cells.loc[cells["diverged"], "accuracy"] = float("nan")
+    cells.loc[cells["diverged"] | cells["failed"], "accuracy"] = float("nan")
     cells["percent"] = cells["accuracy"] * 100
-    cells["label"] = [f"{value:.1f}" if value == value else "diverged" for value in cells["percent"]]
+    words = ["failed" if failed else "diverged" for failed in cells["failed"]]
+    cells["label"] = [
+        f"{value:.1f}" if value == value else word for value, word in zip(cells["percent"], words, strict=True)
+    ]
     middle = (cells["percent"].min() + cells["percent"].max()) / 2
     cells["ink"] = ["white" if value < middle else "black" for value in cells["percent"]]
     cells["rate"] = cells["learning_rate"].map(spell_number)

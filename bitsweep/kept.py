@@ -62,5 +62,9 @@ class KeptRuns:
         """Keeps the files in `part(key)`, all at once; forgets the runs that were used longest ago."""
         shutil.rmtree(self.folder / key, ignore_errors=True)
         (self.folder / f"{key}.part").replace(self.folder / key)
-        for path in sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        # What other settings have left half-written counts for nothing.
+        for path in self.folder.glob("*.part"):
+            shutil.rmtree(path)
+        others = [path for path in self.folder.iterdir() if path.is_dir() and path.name != key]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[: -(KEPT - 1)]:
             shutil.rmtree(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
+from bitsweep.kept import key_of
 from bitsweep.settings import FolderEncoder, PackageData, Settings
 
 
@@ -22,6 +23,11 @@ def encoder_text(settings: Settings) -> str:
         files = choose_files([path.name for path in folder.iterdir()], settings.encoder.path, "encoder.path")
         source["content"] = {file: sha256_file(folder / file) for file in files}
     return canonical_json(source)
+
+
+def split_key(settings: Settings) -> str:
+    """A short name of what the rows of all splits are made from."""
+    return key_of([section_text(settings, name) for name in ("data", "split")])
 
 
 def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:

@@ -58,7 +58,9 @@ def answer(summary: dict) -> str:
     sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
     lost = [mode for mode in summary["modes"] if mode not in modes]
     if lost:
-        sentences.append(f"No setting of {join(lost)} kept a finite loss, so {join(lost)} could not be tested.")
+        sentences.append(
+            f"No setting of {join(lost)} was trained to a finite loss, so {join(lost)} could not be tested."
+        )
     if missing := missing_sentence(summary):
         sentences.append(missing)
     return " ".join(sentences)

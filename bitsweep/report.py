@@ -131,7 +131,8 @@ def methods_section(summary: dict) -> str:
     training = experiment["training"]
     split = experiment["split"]
     versions = "; and ".join(environment["versions"])
-    gib = f"{environment['peak_memory_mb'] / 1000:.1f} GB"
+    peak = environment["peak_memory_mb"]
+    memory = f" and at most {peak / 1000:.1f} GB of memory each" if peak else ""
     return section(
         "Methods",
         f"Data: {experiment['data']}; held out is a share of {split['held_out']} "
@@ -145,7 +146,7 @@ def methods_section(summary: dict) -> str:
         f"at {100 * summary['interval_level']:.0f} %.",
         f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
         f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
-        f"{environment['run_seconds']:,.0f} s in all and at most {gib} of memory each. Versions: {versions}.",
+        f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}.",
     )
 
 

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import bitsweep.imports  # noqa: F401
 from bitsweep.checkpoint import Checkpoint
+from bitsweep.errors import UserError
 from bitsweep.files import sha256_file, write_json, write_text
 from bitsweep.kept import key_of
 from bitsweep.model import build_classifier, digest_state, save_trained
 from bitsweep.tokens import load_tokens
-from bitsweep.training import Outcome, Recipe, train
+from bitsweep.training import Outcome, Recipe, is_out_of_memory, train
+
+VERSIONS = {
+    "python": platform.python_version(),
+    "torch": version("torch"),
+    "transformers": version("transformers"),
+}
 
 
 def finite(row: dict | None) -> dict | None:
@@ -30,11 +37,7 @@ def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
         "failed": None,
         "trainable_parameters": outcome.trainable_parameters,
         "weights_sha256": weights_sha256,
-        "versions": {
-            "python": platform.python_version(),
-            "torch": version("torch"),
-            "transformers": version("transformers"),
-        },
+        "versions": VERSIONS,
     }
 
 
@@ -56,7 +59,14 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     model = build_classifier(encoder, sources["labels"], recipe.seed)
     made_from = {**sources, "initial_state_sha256": digest_state(model)}
     splits = [load_tokens(tokens[name]) for name in ("train", "validation")]
-    outcome = train(model, *splits, recipe, Checkpoint(checkpoint, key_of(sources)))
+    kept = Checkpoint(checkpoint, key_of([sources, VERSIONS]))
+    try:
+        outcome = train(model, *splits, recipe, kept)
+    except (RuntimeError, MemoryError) as error:
+        # Micro-batches are halved while memory lasts; what is left is what cannot be made smaller.
+        if not is_out_of_memory(error):
+            raise
+        raise UserError("Memory ran out: lower max_length, or run fewer jobs at once.") from None
     save_trained(folder / "weights.safetensors", outcome.weights, made_from)
     columns = list(outcome.history[0])
     lines = [",".join(columns)] + [",".join(repr(row[column]) for column in columns) for row in outcome.history]

@@ -1,6 +1,10 @@
 """The best setting of every mode by the validation split, with its rule for ties."""
 
+from pathlib import Path
+
 import pandas as pd
+
+from bitsweep.errors import UserError
 
 SETTING = ["mode", "batch_size", "learning_rate"]
 
@@ -22,6 +26,26 @@ def describe_result(result: dict) -> dict:
         "encoder_sha256": result["made_from"]["encoder_sha256"],
         "versions": ", ".join(f"{name} {version}" for name, version in result["versions"].items()),
     }
+
+
+def check_alike(results: dict[Path, dict]) -> None:
+    """Raises UserError where a run was made from other settings, data, encoder or code than the first one.
+
+    `results` are the runs' results by their folders. What the grid crosses may differ.
+    """
+    first, common = None, None
+    for folder, result in results.items():
+        made_from = {key: value for key, value in result["made_from"].items() if key != "initial_state_sha256"}
+        recipe = {key: value for key, value in made_from["recipe"].items() if key not in (*SETTING, "seed")}
+        shared = {**made_from, "recipe": recipe}
+        if common is None:
+            first, common = folder, shared
+        elif shared != common:
+            key = next(key for key in shared if shared[key] != common.get(key))
+            raise UserError(
+                f"{folder} was made from another {key} ({shared[key]}) than {first} ({common.get(key)}): delete the "
+                "folder that is out of date and run again."
+            )
 
 
 def rank_settings(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,25 +1,27 @@
 """One call of Snakemake on an experiment: what it does before its first job, besides what Snakemake does."""
 
 import sys
+import time
 from pathlib import Path
 
 from bitsweep.audit import check_records, note_settings, set_aside_damaged, set_aside_failed
 from bitsweep.data import check_limits
-from bitsweep.errors import UserError
+from bitsweep.errors import JOBS, UserError
 from bitsweep.files import read_json
-from bitsweep.locking import take
+from bitsweep.locking import take, waited_for
 
-RECORDS = Path(".snakemake", "metadata")
+# A look-over takes less.
+PATIENCE_SECONDS = 3.0
 
 
 class Sweep:
-    """`results` is the experiment's folder, `outputs` are its runs' results, `settings` all that these depend on."""
+    """`results` is the experiment's folder, `rows_of` names its rows, `settings` are all that its results depend on."""
 
-    def __init__(self, results: str, outputs: list[str], settings: dict) -> None:
+    def __init__(self, results: str, rows_of: str, settings: dict) -> None:
         self.results = Path(results)
-        self.outputs = [Path(output) for output in outputs]
+        self.rows_of = rows_of
         self.settings = settings
-        self.rows = self.results / "data" / "rows.json"
+        self.looked_over = False
         self.lock = None
 
     def take_lock(self) -> None:
@@ -35,21 +37,40 @@ class Sweep:
         Raises UserError where the results were made with other settings and Snakemake cannot know it, and where a split
         has fewer rows than its limit.
         """
-        if not self.results.exists():
-            return
-        try:
-            self.take_lock()
-        except UserError:
-            return
-        check_records(self.results, self.outputs, self.settings, RECORDS)
-        for sentence in [*set_aside_damaged(self.results), *set_aside_failed(self.outputs)]:
-            print(f"Note: {sentence}", file=sys.stderr)
-        if self.rows.exists():
-            check_limits(read_json(self.rows), self.settings["limit"])
-        # A dry run ends here, and must not keep others from starting.
-        self.lock.close()
+        if self.results.exists():
+            try:
+                self.take_lock()
+            except UserError:
+                return
+            check_records(self.results, self.settings, Path(".snakemake"))
+            for sentence in [*set_aside_damaged(self.results), *set_aside_failed(self.results / "runs")]:
+                print(f"Note: {sentence}", file=sys.stderr)
+            self.check_rows()
+            # A dry run ends here, and must not keep others from starting.
+            self.lock.close()
+        self.looked_over = True
+
+    def check_rows(self) -> None:
+        """Raises UserError where a split is known to have fewer rows than its limit."""
+        path = self.results / "data" / "rows.json"
+        rows = read_json(path) if path.exists() else {}
+        if rows.get("rows_of") == self.rows_of:
+            check_limits(rows, self.settings["limit"])
 
     def start(self) -> None:
-        """Takes the experiment's lock until the process ends."""
-        self.take_lock()
-        note_settings(self.results, self.settings)
+        """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running."""
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.take_lock()
+                break
+            except UserError:
+                if time.monotonic() > patience:
+                    raise
+            time.sleep(0.1)
+        if not self.looked_over:
+            raise UserError(f"Another call was at work on {self.results} when this one began: call again.")
+        with waited_for(
+            self.results / JOBS, f"Jobs of an earlier call still work on {self.results}: waiting for them."
+        ):
+            note_settings(self.results, self.settings)

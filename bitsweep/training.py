@@ -136,9 +136,17 @@ def predict(model: torch.nn.Module, tokens: Tokens, recipe: Recipe) -> torch.Ten
     tokens = tokens.to(recipe.device)
     logits = torch.empty(len(tokens), model.config.num_labels)
     widths = rounded_lengths(tokens)
-    for batch in split_by_length(np.arange(len(tokens)), widths, EVALUATION_TOKENS):
-        padded = tokens.padded(batch, model.config.pad_token_id or 0, int(widths[batch].max()))
-        logits[batch] = forward(model, padded, recipe).cpu()
+    batches = split_by_length(np.arange(len(tokens)), widths, EVALUATION_TOKENS)
+    while batches:
+        batch = batches.pop()
+        try:
+            padded = tokens.padded(batch, model.config.pad_token_id or 0, int(widths[batch].max()))
+            logits[batch] = forward(model, padded, recipe).cpu()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or len(batch) == 1:
+                raise
+            # Halved, and halved again where that is not enough.
+            batches += np.array_split(batch, 2)
     return logits
 
 

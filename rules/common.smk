@@ -19,6 +19,7 @@ from bitsweep.params import (
     recipe_text,
     section_text,
     snapshot,
+    split_key,
 )
 from bitsweep.settings import load_settings
 from bitsweep.sweep import Sweep
@@ -28,12 +29,12 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-prepare_jobs(workflow.basedir, section_text(SETTINGS, "limit"))
-
 RESULTS = f"results/{SETTINGS.experiment}"
 RUNS = f"{RESULTS}/runs"
 REPORT = f"{RESULTS}/report"
 ENCODER = f"{RESULTS}/encoder"
+
+prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
 
 GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
 MODES = SETTINGS.grid.mode
@@ -43,6 +44,7 @@ FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
+SPLIT_KEY = split_key(SETTINGS)
 
 # The official test split's file, where the data have one.
 OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}
@@ -59,7 +61,7 @@ def runs_of(modes, file):
     return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]
 
 
-SWEEP = Sweep(RESULTS, runs_of(MODES, "result.json"), snapshot(SETTINGS, scripts()))
+SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()))
 
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:

@@ -55,11 +55,12 @@ rule split_data:
         held_out=SETTINGS.split.held_out,
         seed=SETTINGS.split.seed,
         labels=len(SETTINGS.label_names),
+        rows_of=SPLIT_KEY,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("split_data"),
     shell:
         "python -m scripts.split_data --labelled {input.labelled:q} {params.official_test}"
-        " --held-out {params.held_out} --seed {params.seed} --labels {params.labels}"
+        " --held-out {params.held_out} --seed {params.seed} --labels {params.labels} --rows-of {params.rows_of}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from bitsweep.errors import run
 from bitsweep.files import read_json, whole_file
 from bitsweep.grid import run_path, table_of_runs
-from bitsweep.selection import describe_result
+from bitsweep.selection import check_alike, describe_result
 
 
 def main() -> None:
@@ -20,14 +20,16 @@ def main() -> None:
     parser.add_argument("--epochs", required=True, help="CSV file to write: a row a run and epoch")
     parser.add_argument("--costs", required=True, help="CSV file to write: a row a run, what it has cost")
     arguments = parser.parse_args()
-    rows, histories, costs = [], [], []
+    rows, histories, costs, results = [], [], [], {}
     for cell in table_of_runs(arguments.grid).to_dict("records"):
         folder = arguments.runs / run_path(cell)
-        row = describe_result(read_json(folder / "result.json"))
+        results[folder] = read_json(folder / "result.json")
+        row = describe_result(results[folder])
         rows.append(row)
         setting = {key: row[key] for key in ("mode", "batch_size", "learning_rate", "seed")}
         histories.append(pd.read_csv(folder / "history.csv").assign(**setting))
         costs.append({**setting, **read_json(folder / "costs.json")})
+    check_alike(results)
     tables = [(pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)]
     for table, path in [*tables, (pd.DataFrame(costs), arguments.costs)]:
         with whole_file(path) as part:

@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--held-out", required=True, type=float, help="share of the labelled rows held out")
     parser.add_argument("--seed", required=True, type=int, help="seed of the split")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
+    parser.add_argument("--rows-of", default="", help="name of the data and the split, noted beside the sizes")
     parser.add_argument("--output", required=True, type=Path, help="folder to write the splits and their sizes to")
     arguments = parser.parse_args()
     labelled = pd.read_parquet(arguments.labelled)
@@ -30,7 +31,10 @@ def main() -> None:
     for name, rows in splits.items():
         data.save_rows(rows, arguments.output / f"{name}.parquet")
         print(f"{name}: {len(rows)} rows")
-    write_json(arguments.output / "rows.json", {name: len(rows) for name, rows in splits.items()})
+    write_json(
+        arguments.output / "rows.json",
+        {"rows_of": arguments.rows_of, **{name: len(rows) for name, rows in splits.items()}},
+    )
 
 
 if __name__ == "__main__":

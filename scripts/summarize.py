@@ -34,7 +34,7 @@ def main() -> None:
         "encoder_sha256": runs["encoder_sha256"].iloc[0],
         "versions": sorted(runs["versions"].dropna().unique()),
         "run_seconds": round(float(costs["seconds"].sum()), 1),
-        "peak_memory_mb": float(costs["peak_memory_mb"].max()),
+        "peak_memory_mb": None if costs["peak_memory_mb"].isna().all() else float(costs["peak_memory_mb"].max()),
     }
     evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
     selection, comparison = read_json(arguments.selection), read_json(arguments.comparison)

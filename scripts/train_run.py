@@ -25,9 +25,16 @@ def describe_sources(arguments: argparse.Namespace) -> dict:
         "labels": arguments.labels,
         "code_sha256": arguments.code,
         "encoder_sha256": sha256_file(arguments.encoder / WEIGHTS),
+        "encoder_config_sha256": sha256_file(arguments.encoder / "config.json"),
         "train_sha256": sha256_file(arguments.train),
         "validation_sha256": sha256_file(arguments.validation),
     }
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Removes a finished run's checkpoint, and what a kill has left of one that was being written."""
+    for path in folder.glob(".*checkpoint*.safetensors"):
+        path.unlink()
 
 
 def write_failed(folder: Path, sources: dict, error: str) -> None:
@@ -54,13 +61,14 @@ def main() -> None:
     key, kept = key_of(sources), KeptRuns(folder, OUTPUTS)
     # A process that a killed Snakemake has left behind may still train this run: then its result is taken.
     with waited_for(folder / ".lock", "Another process trains this run: waiting for its result."):
+        checkpoint = folder / ".checkpoint.safetensors"
         if kept.restore(key):
             print("Trained before from the same settings, data, encoder and code: taken as it was kept.")
+            remove_checkpoints(folder)
             return
         # Not at the top: what is kept is taken without the seconds of these imports.
         from bitsweep.results import train_run
 
-        checkpoint = folder / ".checkpoint.safetensors"
         tokens = {"train": arguments.train, "validation": arguments.validation}
         error = ""
         try:
@@ -74,8 +82,9 @@ def main() -> None:
             write_failed(folder, sources, error)
             return
         kept.keep(key)
-        kept.restore(key)
-        checkpoint.unlink(missing_ok=True)
+        if not kept.restore(key):
+            raise UserError(f"{folder} has lost the run that was just written to it: call again.")
+        remove_checkpoints(folder)
 
 
 if __name__ == "__main__":

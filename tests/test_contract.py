@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from bitsweep.audit import set_aside_damaged
+from bitsweep.errors import UserError
+from bitsweep.selection import check_alike
 from tests.conftest import Workspace, planned_jobs
 
 pytestmark = pytest.mark.contract
@@ -243,6 +245,34 @@ def test_every_torn_output_is_seen(edited):
 def is_hidden(path: Path, root: Path) -> bool:
     parts = path.relative_to(root).parts
     return parts[0] == "logs" or any(part.startswith(".") for part in parts)
+
+
+def test_an_edit_of_the_encoder_s_config_trains_again(edited):
+    """The weights are the same, so that only the config says that dropout is another."""
+    results = edited.folder / "results" / "small"
+    path = edited.folder / "models" / "bert-tiny" / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "hidden_dropout_prob": 0.3}))
+    target = f"results/small/{RUN}/result.json"
+    before = json.loads((edited.folder / target).read_text())
+    done = edited.snakemake(target, "--cores", "1", *SMALL)
+    assert done.returncode == 0, done.stdout
+    after = json.loads((edited.folder / target).read_text())
+    assert "taken as it was kept" not in (results / f"logs/train_run/{RUN.removeprefix('runs/')}.log").read_text()
+    assert before["weights_sha256"] != after["weights_sha256"]
+    # The other runs are still those of the old dropout: their numbers are not put side by side with the new ones.
+    rows = {path.parent: json.loads(path.read_text()) for path in results.glob("runs/*/*/*/*/result.json")}
+    with pytest.raises(UserError, match="was made from another encoder_config_sha256"):
+        check_alike(rows)
+
+
+def test_a_limit_beyond_the_rows_is_told_before_any_job_and_may_come_with_more_rows(edited):
+    edit_config(edited, setting("limit", "test", to=2501))
+    refused = edited.snakemake("--dry-run", *SMALL)
+    assert refused.returncode != 0
+    assert "limit.test is 2501, but the split has 2500 rows: lower it" in refused.stdout
+    edit_config(edited, setting("split", to={"held_out": 0.4}))
+    assert "split_data" in edited.plan(*SMALL)
 
 
 def test_a_setting_changed_and_changed_back_trains_nothing_again(edited):

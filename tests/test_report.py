@@ -87,7 +87,7 @@ def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):
     summary["differences"] = []
     answer = prose.answer(summary)
     assert "by **bitfit**" in answer
-    assert "No setting of full kept a finite loss" in answer
+    assert "No setting of full was trained to a finite loss" in answer
     for paragraph in (prose.accuracy_paragraph, prose.training_size_paragraph, prose.limits_paragraph):
         assert "full reaches" not in paragraph(summary)
 
