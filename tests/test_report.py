@@ -36,7 +36,7 @@ def summary() -> dict:
             "grid": {"mode": ["full", "bitfit"], "batch_size": [8, 16], "learning_rate": [3e-4, 1e-4], "seed": [1]},
             "training": {"epochs": 4},
         },
-        "runs": {"total": 8, "finished": 8, "diverged": 0},
+        "runs": {"total": 8, "finished": 8, "diverged": 0, "failed": []},
         "modes": {"full": entry(0.8, 4_000_000, 0.77, 0.82), "bitfit": entry(0.7, 3000, 0.67, 0.73)},
         "differences": [
             {"first": "full", "second": "bitfit", "difference": 0.1, "interval": [0.07, 0.13], "excludes_zero": True}

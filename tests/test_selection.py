@@ -18,6 +18,7 @@ def run(**changes) -> dict:
         "validation_loss": 0.5,
         "train_loss": 0.4,
         "diverged": False,
+        "failed": None,
         "weights_sha256": "",
     }
     return {**row, **changes}
@@ -53,6 +54,13 @@ def test_the_mean_over_seeds_counts_not_the_best_seed():
 def test_a_setting_with_one_diverged_seed_is_passed_over():
     rows = [run(batch_size=8, seed=1, validation_accuracy=0.9), run(batch_size=8, seed=2, diverged=True)]
     rows += [run(batch_size=16, seed=seed, validation_accuracy=0.7) for seed in (1, 2)]
+    assert select(pd.DataFrame(rows))["full"]["batch_size"] == 16
+
+
+def test_a_setting_with_one_failed_seed_is_passed_over():
+    failed = run(batch_size=8, seed=2, validation_accuracy=None, validation_loss=None, failed="Memory ran out.")
+    rows = [run(batch_size=8, seed=1, validation_accuracy=0.9), failed]
+    rows += [run(batch_size=16, seed=seed, validation_accuracy=0.6) for seed in (1, 2)]
     assert select(pd.DataFrame(rows))["full"]["batch_size"] == 16
 
 
