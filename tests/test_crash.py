@@ -173,6 +173,18 @@ def small_disk(workspace: Workspace):
     subprocess.run(["umount", results], check=True)
 
 
+@pytest.mark.parametrize("key", ["file", "text", "where"])
+def test_no_value_of_a_config_reaches_a_shell(workspace, key):
+    settings = yaml.safe_load((workspace.folder / "configs" / "small.yaml").read_text())
+    value = "x'; touch pwned; \"$(touch pwned)`touch pwned`\" {wildcards} ~ * \\n '"
+    data = {**settings["data"], key: {"source": value} if key == "where" else value}
+    done = workspace.snakemake("--cores", "1", "--configfile", workspace.config("crash", data=data))
+    assert done.returncode != 0
+    assert not list(workspace.folder.rglob("pwned"))
+    assert "Error:" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_a_full_disk_is_told_and_nothing_half_written_stays(workspace, small_disk, undisturbed):
     command = ("--cores", "2", "--configfile", crash_config(workspace))
     failed = workspace.snakemake(*command)

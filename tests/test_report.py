@@ -92,6 +92,21 @@ def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):
         assert "full reaches" not in paragraph(summary)
 
 
+def test_a_run_that_failed_is_named_with_its_reason(summary):
+    assert "Missing" not in prose.answer(summary)
+    run = {
+        "mode": "full",
+        "batch_size": 8,
+        "learning_rate": 3e-4,
+        "seed": 1,
+        "failed": "Memory ran out: lower max_length.",
+    }
+    summary["runs"]["failed"] = [run]
+    answer = prose.answer(summary)
+    assert "**Missing:** 1 of the 8 runs could not be trained" in answer
+    assert "full at batch size 8, learning rate 3e-4, seed 1 (“Memory ran out: lower max_length.”)" in answer
+
+
 def test_the_edge_of_the_grid_and_the_single_seed_are_told(summary):
     summary["modes"]["bitfit"]["selected"]["on_edge"] = {"learning_rate": "largest"}
     limits = prose.limits_paragraph(summary)
