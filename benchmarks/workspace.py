@@ -173,7 +173,7 @@ class Workspace:
     def results(self) -> list[str]:
         """The results of all of the sweep's runs, relative to the copy."""
         folder = self.folder / EXPERIMENT / "runs"
-        return [str(path.relative_to(self.folder)) for path in sorted(folder.rglob("result.json"))]
+        return [str(path.relative_to(self.folder)) for path in sorted(folder.glob("*/*/*/*/result.json"))]
 
     @property
     def precision(self) -> str:

@@ -5,12 +5,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from bitsweep.batches import predict, prepare
 from bitsweep.errors import UserError
 from bitsweep.files import read_json, sha256_file
 from bitsweep.grid import run_path, spell_number
 from bitsweep.model import build_classifier, digest_state, load_trained
+from bitsweep.recipe import Recipe
 from bitsweep.tokens import Tokens
-from bitsweep.training import Recipe, predict, prepare, score
+from bitsweep.training import score
 
 
 def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tuple[torch.nn.Module, Recipe]:

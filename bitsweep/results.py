@@ -6,13 +6,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import bitsweep.imports  # noqa: F401
+from bitsweep.batches import is_out_of_memory
 from bitsweep.checkpoint import Checkpoint
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file, write_json, write_text
 from bitsweep.kept import key_of
 from bitsweep.model import build_classifier, digest_state, save_trained
+from bitsweep.recipe import Recipe
 from bitsweep.tokens import load_tokens
-from bitsweep.training import Outcome, Recipe, is_out_of_memory, train
+from bitsweep.training import Outcome, train
 
 VERSIONS = {
     "python": platform.python_version(),

@@ -5,52 +5,26 @@ has it, batches drawn by a uniform shuffle every epoch, the last short one kept.
 micro-batches whose gradients add up to the batch's own.
 """
 
-import gc
 import math
-import os
 import resource
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from bitsweep import attention, dropout, embedding, normalization
-from bitsweep.allocation import keep_freed_memory
+from bitsweep.batches import BatchGradient, predict, prepare
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.errors import UserError
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
-from bitsweep.seeding import generator, stream_key
+from bitsweep.recipe import Recipe
+from bitsweep.seeding import generator
 from bitsweep.tokens import Tokens
 
-# Padded tokens of a micro-batch in training: about what keeps the activations of a small encoder in a core's cache.
-TRAINING_TOKENS = 4096
-# Without gradients nothing is kept for later, so that larger batches fit.
-EVALUATION_TOKENS = 8192
-# The tokens that could be trained on in the time that a micro-batch costs in itself.
-MICRO_BATCH_TOKENS = 64
 # The parts of a run's state, for every parameter that trains: itself and AdamW's two moments.
 STATE = ("parameter", "first", "second")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a run's numbers depend on, besides its data and its encoder."""
-
-    mode: str
-    batch_size: int
-    learning_rate: float
-    seed: int
-    epochs: int
-    weight_decay: float
-    max_grad_norm: float
-    precision: str
-    device: str
-    threads: int
 
 
 @dataclass
@@ -90,158 +64,12 @@ class Outcome:
     peak_memory_mb: float
 
 
-def rounded_lengths(tokens: Tokens) -> np.ndarray:
-    """Lengths rounded up by an eighth or less (short ones to eights), but not past the longest: int64 of shape (n,).
-
-    Matrix products are compiled for every new shape, in about the time of the product itself; so they stay few.
-    """
-    lengths = tokens.lengths
-    step = 2 ** np.maximum(3, np.ceil(np.log2(lengths)).astype(int) - 4)
-    return np.minimum(-(-lengths // step) * step, lengths.max())
-
-
-def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Cuts a batch (indices of examples) into micro-batches of like lengths, with the least padding for their number.
-
-    Each pads to at most `budget` tokens, or holds one example that is longer. All examples come once.
-    """
-    batch = batch[np.argsort(lengths[batch], kind="stable")]
-    # The shortest way through all cuts: costs[end] is that of the first `end` examples, in tokens.
-    costs, starts = np.zeros(len(batch) + 1), np.zeros(len(batch) + 1, dtype=int)
-    for end, longest in enumerate(lengths[batch], start=1):
-        first = end - max(1, min(end, budget // longest))
-        candidates = costs[first:end] + (end - np.arange(first, end)) * longest
-        starts[end] = first + np.argmin(candidates)
-        costs[end] = candidates[starts[end] - first] + MICRO_BATCH_TOKENS
-    parts, end = [], len(batch)
-    while end:
-        parts.append(batch[starts[end] : end])
-        end = starts[end]
-    return parts[::-1]
-
-
-def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], recipe: Recipe) -> torch.Tensor:
-    """Logits of a padded batch, float32 of shape (examples, labels)."""
-    # Encoders without segments (DistilBERT, RoBERTa with a table of one) take no token types.
-    segments = getattr(model.config, "type_vocab_size", 0) > 1
-    inputs = {name: ids for name, ids in batch.items() if segments or name != "token_type_ids"}
-    with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        return model(**inputs).logits.float()
-
-
-@torch.inference_mode()
-def predict(model: torch.nn.Module, tokens: Tokens, recipe: Recipe) -> torch.Tensor:
-    """Logits of all examples of a split, in its order: float32 of shape (n, labels)."""
-    model.eval()
-    tokens = tokens.to(recipe.device)
-    logits = torch.empty(len(tokens), model.config.num_labels)
-    widths = rounded_lengths(tokens)
-    batches = split_by_length(np.arange(len(tokens)), widths, EVALUATION_TOKENS)
-    while batches:
-        batch = batches.pop()
-        try:
-            padded = tokens.padded(batch, model.config.pad_token_id or 0, int(widths[batch].max()))
-            logits[batch] = forward(model, padded, recipe).cpu()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or len(batch) == 1:
-                raise
-            # Halved, and halved again where that is not enough.
-            batches += np.array_split(batch, 2)
-    return logits
-
-
 def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     """Accuracy and mean cross-entropy (nats) of logits of shape (n, labels) against labels of shape (n,)."""
     return {
         "accuracy": (logits.argmax(-1) == labels).double().mean().item(),
         "loss": cross_entropy(logits.double(), labels).item(),
     }
-
-
-def prepare(model: torch.nn.Module, recipe: Recipe) -> dropout.Noise | None:
-    """Makes a model ready for `forward`: its device, threads, attention and source of dropout."""
-    torch.set_num_threads(recipe.threads)
-    # What torch.use_deterministic_algorithms(True) does, without its import of the compiler, which takes a second.
-    torch._C._set_deterministic_algorithms(True)
-    # Filling what is written anyway would take a fourteenth of the time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    embedding.install(model)
-    if recipe.device == "cpu":
-        keep_freed_memory()
-        normalization.install(model)
-        noise = dropout.install(model)
-        attention.install(model)
-        return noise
-    # cuBLAS repeats its results only with this, and eager attention is the kind whose backward pass always does.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    model.to(recipe.device).set_attn_implementation("eager")
-    return None
-
-
-class BatchGradient:
-    """Adds up the gradient of a batch's mean loss over micro-batches, in smaller ones once memory has run out."""
-
-    def __init__(self, model: torch.nn.Module, tokens: Tokens, recipe: Recipe, noise: dropout.Noise | None) -> None:
-        self.model = model
-        self.tokens = tokens.to(recipe.device)
-        self.widths = rounded_lengths(tokens)
-        self.recipe = recipe
-        self.noise = noise
-        self.pieces = 1
-
-    def add(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
-        """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses, float64.
-
-        `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
-        with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its
-        sums. Raises UserError where a single example does not fit.
-        """
-        while True:
-            try:
-                return self.add_pieces(batch, *name)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                longest = int(self.tokens.lengths[batch].max())
-            if self.pieces >= len(batch):
-                raise UserError(f"Not even one example of {longest} tokens fits into memory: lower max_length.")
-            self.pieces *= 2
-            # What the failed pass held is freed now, where cycles would keep it until some later collection.
-            gc.collect()
-            print(f"Memory ran out: micro-batches are now cut into {self.pieces}.", flush=True)
-            for parameter in self.model.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.zero_()
-
-    def add_pieces(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
-        # Stays on the device: to read it would wait for all that was asked of the device before.
-        total = torch.zeros((), dtype=torch.double, device=self.recipe.device)
-        for part, micro in enumerate(split_by_length(batch, self.widths, TRAINING_TOKENS)):
-            width = int(self.widths[micro].max())
-            for rows in np.array_split(np.arange(len(micro)), min(self.pieces, len(micro))):
-                seed_dropout(self.noise, slice(rows[0], rows[-1] + 1), len(micro), *name, part)
-                total += self.add_rows(micro[rows], width, len(batch))
-        return total
-
-    def add_rows(self, rows: np.ndarray, width: int, examples: int) -> torch.Tensor:
-        padding = self.model.config.pad_token_id or 0
-        logits = forward(self.model, self.tokens.padded(rows, padding, width), self.recipe)
-        loss = cross_entropy(logits, self.tokens.labels[rows], reduction="sum")
-        (loss / examples).backward()
-        return loss.detach()
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch, oneDNN or Python failed to get memory; on a CPU torch has no class of its own for it."""
-    words = ("can't allocate memory", "not enough memory", "bad_alloc", "could not create a", "out of memory")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
-
-
-def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: int | str) -> None:
-    # What the encoder draws by functions of its own comes from torch's generator, so that is seeded as well.
-    torch.manual_seed(stream_key(*name, rows.start) % 2**63)
-    if noise is not None:
-        noise.seed(rows, total, *name)
 
 
 class Run:

@@ -5,9 +5,10 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
+from bitsweep.batches import predict, prepare
 from bitsweep.dropout import CheapDropout
 from bitsweep.model import build_classifier
-from bitsweep.training import predict, prepare, train
+from bitsweep.training import train
 from tests.test_training import make_recipe, make_tokens
 
 SIZES = {

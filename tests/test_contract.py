@@ -151,7 +151,9 @@ def test_comments_and_formatting_rerun_nothing(edited):
     for path in [*edited.folder.rglob("*.py"), *edited.folder.rglob("*.smk"), edited.folder / "Snakefile"]:
         path.write_text(path.read_text() + "\n# A comment.\n\n")
     path = edited.folder / "bitsweep" / "training.py"
-    path.write_text(path.read_text().replace("total = 0.0", "total = (\n            0.0\n        )"))
+    text = path.read_text()
+    assert "def rank(row: dict) ->" in text
+    path.write_text(text.replace("def rank(row: dict) ->", "def rank(\n    row: dict,\n) ->"))
     assert edited.plan(*SMALL) == set()
 
 

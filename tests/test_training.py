@@ -3,7 +3,6 @@
 import copy
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +10,17 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import get_linear_schedule_with_warmup
 
-from bitsweep import attention, checkpoint, normalization, training
-from bitsweep.checkpoint import Checkpoint
+from bitsweep import attention, batches, normalization
+from bitsweep.batches import predict, prepare, rounded_lengths, split_by_length
 from bitsweep.dropout import CheapDropout, Noise, drop, to_mask
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier, digest_state
 from bitsweep.modes import freeze
 from bitsweep.optimizer import AdamW
+from bitsweep.recipe import Recipe
 from bitsweep.seeding import generator
 from bitsweep.tokens import Tokens
-from bitsweep.training import Recipe, predict, prepare, rounded_lengths, split_by_length, train
+from bitsweep.training import train
 
 
 def make_tokens(count: int, longest: int = 40, seed: int = 0) -> Tokens:
@@ -74,7 +74,7 @@ def test_micro_batches_pad_as_little_as_any_cut_of_their_batch():
     random = np.random.default_rng(4)
 
     def cost(parts: list[np.ndarray]) -> int:
-        return sum(len(part) * lengths[part].max() + training.MICRO_BATCH_TOKENS for part in parts)
+        return sum(len(part) * lengths[part].max() + batches.MICRO_BATCH_TOKENS for part in parts)
 
     for _ in range(20):
         lengths = np.sort(random.integers(3, 300, 9))
@@ -146,7 +146,7 @@ def test_layer_normalization_under_autocast_is_float32_s_rounded():
 
 @pytest.mark.parametrize("mode", ["full", "bitfit"])
 def test_gradient_of_micro_batches_is_the_padded_batch_s(encoder, monkeypatch, mode):
-    monkeypatch.setattr(training, "TRAINING_TOKENS", 100)
+    monkeypatch.setattr(batches, "TRAINING_TOKENS", 100)
     tokens = make_tokens(24)
     plain = without_dropout(build_classifier(encoder, 2, 1)).double()
     fast = copy.deepcopy(plain)
@@ -267,7 +267,7 @@ def test_dropout_is_seeded_by_name_alone():
 
 def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(encoder, monkeypatch, capsys):
     """The first passes over more than three examples fail, in forward or in backward; dropout is on."""
-    monkeypatch.setattr(training, "TRAINING_TOKENS", 400)
+    monkeypatch.setattr(batches, "TRAINING_TOKENS", 400)
     tokens, recipe = make_tokens(32), make_recipe(batch_size=32)
 
     def gradients(limit: int) -> dict[str, torch.Tensor]:
@@ -278,7 +278,7 @@ def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(enco
         model.train()
         first = model.bert.encoder.layer[0]
         first.register_full_backward_hook(lambda module, into, out: refuse(len(out[0]), limit))
-        loss = training.BatchGradient(model, tokens, recipe, noise).add(np.arange(32), 1, "dropout", 1, 0)
+        loss = batches.BatchGradient(model, tokens, recipe, noise).add(np.arange(32), 1, "dropout", 1, 0)
         return {"loss": loss, **{name: parameter.grad for name, parameter in parameters.items()}}
 
     def refuse(rows: int, limit: int) -> None:
@@ -344,72 +344,3 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(encoder):
     assert outcome.best is None
     assert outcome.weights == {}
     assert len(outcome.history) == 1
-
-
-class Interrupted(Exception):
-    """Stands for the kill of a process."""
-
-
-def train_until(steps: int, model: torch.nn.Module, path: Path, monkeypatch, **splits):
-    """Trains until the given number of steps is done in this call, then stops as a killed process would."""
-    done, add = 0, training.BatchGradient.add
-
-    def counted(self, *arguments):
-        nonlocal done
-        if done == steps:
-            raise Interrupted
-        done += 1
-        return add(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training.BatchGradient, "add", counted)
-        return train(model, checkpoint=Checkpoint(path, "a run"), log=lambda line: None, **splits)
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("mode", ["full", "bitfit"])
-def test_a_run_killed_after_any_step_resumes_to_the_same_bits(encoder, tmp_path, monkeypatch, mode):
-    """A checkpoint after every step; the run is stopped after 1, then 2, then 3, ... further steps."""
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", -1.0)
-    splits = {
-        "train_split": make_tokens(40),
-        "validation": make_tokens(16, seed=5),
-        "recipe": make_recipe(mode=mode, epochs=3, precision="bfloat16"),
-    }
-    whole = train(build_classifier(encoder, 2, 1), log=lambda line: None, **splits)
-    path, stops = tmp_path / "checkpoint.safetensors", 0
-    for steps in range(1, 20):
-        try:
-            outcome = train_until(steps, build_classifier(encoder, 2, 1), path, monkeypatch, **splits)
-            break
-        except Interrupted:
-            stops += 1
-    assert stops >= 4
-    assert outcome.history == whole.history
-    assert outcome.best == whole.best
-    assert outcome.weights.keys() == whole.weights.keys()
-    assert all(torch.equal(outcome.weights[name], tensor) for name, tensor in whole.weights.items())
-
-
-@pytest.mark.crash
-def test_a_torn_damaged_or_foreign_checkpoint_is_set_aside_with_a_warning(tmp_path, capsys):
-    path = tmp_path / "checkpoint.safetensors"
-    kept = Checkpoint(path, "a run")
-    tensors = {"a": torch.arange(6.0).view(2, 3), "b": torch.ones(3, dtype=torch.bfloat16)}
-    kept.save({"step": 3, "loss": 0.1 + 0.2}, tensors)
-    state, found = kept.load()
-    assert state == {"step": 3, "loss": 0.1 + 0.2}
-    assert all(torch.equal(found[name], tensor) for name, tensor in tensors.items())
-    content = path.read_bytes()
-    damages = [content[:length] for length in (0, 1, 8, 100, len(content) // 2, len(content) - 1)]
-    damages.append(content[:-1] + bytes([content[-1] ^ 1]))
-    damages.append(content.replace(b'"step', b'"stEp', 1).replace(b"step", b"stEp", 1))
-    for damaged in damages:
-        path.write_bytes(damaged)
-        assert kept.load() is None
-        assert "it is set aside as checkpoint.safetensors.set-aside, and the run starts over" in capsys.readouterr().out
-        assert not path.exists()
-    path.write_bytes(content)
-    assert Checkpoint(path, "another run").load() is None
-    assert "was made from other settings, data or code" in capsys.readouterr().out
-    assert kept.load() is None
