@@ -8,7 +8,7 @@ import torch
 
 from bitsweep.errors import UserError
 
-# The verdict holds for a whole sweep, and others may be at work while it is made: the best of many, half a second in all.
+# The verdict holds for a whole sweep, and others may be at work while it is made: the best of many products.
 REPEATS = 50
 
 
