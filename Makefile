@@ -19,7 +19,7 @@ run: setup
 
 explain: setup
 	@plan=$$($(BIN)/snakemake --dry-run $(if $(CONFIG),--configfile $(CONFIG)) 2>&1) || { echo "$$plan"; exit 1; }; \
-	jobs=$$(echo "$$plan" | sed -nE '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'); \
+	jobs=$$(echo "$$plan" | sed -nE '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^(\[.*)?$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'); \
 	echo "$${jobs:-Nothing would run.}"
 
 setup: .venv/installed
