@@ -1,6 +1,6 @@
 """Compares BitSweep with `transformers.Trainer`, as usually run and as tuned; `benchmarks/README.md` says how.
 
-python -m benchmarks.run            about half an hour on two cores
+python -m benchmarks.run            about forty minutes on two cores
 python -m benchmarks.run --quick    a smaller sample, about eight minutes
 python -m benchmarks.run --tiny     tries the benchmark itself; its numbers mean nothing
 
