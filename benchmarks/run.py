@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.summary import WAYS, summarize, table
-from benchmarks.workspace import EXPERIMENT, ROOT, Sizes, Workspace
+from benchmarks.workspace import EXPERIMENT, FIRST_STEP, ROOT, Process, Sizes, Workspace
 from bitsweep.files import write_json
 
 SIZES = {
@@ -118,22 +118,22 @@ class Benchmark:
             for turn in range(len(WAYS)):
                 yield index + 1, WAYS[(index + turn) % len(WAYS)]
 
-    def train_alone(self, way: str, mode: str, batch_size: int, probe: bool = False):
-        """One run in a process of its own."""
+    def train_alone(self, way: str, mode: str, batch_size: int, probe: bool = False) -> Process:
+        """One run in a process of its own, or its start to the first step."""
         seed, epochs = self.sizes.seeds[0], self.sizes.run_epochs
         if way == "bitsweep":
             return self.workspace.train_run(mode, batch_size, seed, epochs, probe)
         rate = self.sizes.learning_rates[0]
         grid = {"mode": [mode], "batch_size": [batch_size], "learning_rate": [rate], "seed": [seed]}
-        return self.workspace.train_peer(way, grid, epochs, sweep=False)
+        return self.workspace.train_peer(way, grid, epochs, *(["--first-step", FIRST_STEP] if probe else []))
 
     def measure_starts(self) -> None:
         """Seconds from starting a process to the end of its first optimizer step, with 8 examples."""
         # One more round, which warms up like the first of `prepare`, does not count.
         for index, way in self.rounds(self.sizes.start_rounds + 1):
-            process, result = self.train_alone(way, "full", 8, probe=True)
+            process = self.train_alone(way, "full", 8, probe=True)
             if index > 1:
-                seconds = result["first_step_at"] - process.started
+                seconds = self.workspace.first_step() - process.started
                 self.note(part="start", way=way, round=index - 1, seconds=seconds)
 
     def measure_ceiling(self) -> None:
@@ -147,8 +147,9 @@ class Benchmark:
                 process = self.workspace.snakemake("sweep", "selection.json")
                 runs = [describe_run(self.workspace, path) for path in self.workspace.results()]
             else:
-                process, result = self.workspace.train_peer(way, self.sizes.grid, self.sizes.sweep_epochs, sweep=True)
-                runs = [{**run, "accuracy": max(run["accuracies"])} for run in result["runs"]]
+                process = self.workspace.train_peer(way, self.sizes.grid, self.sizes.sweep_epochs, "--sweep")
+                runs = self.workspace.read(f"{way}.json")["runs"]
+                runs = [{**run, "accuracy": max(run["accuracies"])} for run in runs]
             self.note(part="sweep", way=way, round=index, seconds=process.seconds, runs=runs)
         self.check_modes()
 
@@ -170,7 +171,8 @@ class Benchmark:
                         self.measure_run(index + 1, WAYS[(index + turn) % len(WAYS)], mode, batch_size)
 
     def measure_run(self, index: int, way: str, mode: str, batch_size: int) -> None:
-        process, result = self.train_alone(way, mode, batch_size)
+        process = self.train_alone(way, mode, batch_size)
+        result = self.workspace.read("alone/costs.json" if way == "bitsweep" else f"{way}.json")
         self.note(
             part="run",
             way=way,

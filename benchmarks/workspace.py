@@ -20,6 +20,7 @@ PARTS = ["Snakefile", "config.yaml", "bitsweep", "benchmarks", "envs", "models",
 EXPERIMENT = "results/benchmark"
 CONFIG = "benchmark.yaml"
 LABELS = 2
+FIRST_STEP = "first_step.txt"
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,8 @@ class Workspace:
             if path.name not in kept:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def train_run(
-        self, mode: str, batch_size: int, seed: int, epochs: int, probe: bool = False
-    ) -> tuple[Process, dict]:
-        """One of BitSweep's runs alone, on the tokens that Snakemake made; its result has `first_step_at` if probed."""
+    def train_run(self, mode: str, batch_size: int, seed: int, epochs: int, probe: bool = False) -> Process:
+        """One of BitSweep's runs alone, on the tokens that Snakemake made, or its start to the first step."""
         recipe = {
             "mode": mode,
             "batch_size": batch_size,
@@ -148,27 +147,27 @@ class Workspace:
             **{key: self.training[key] for key in ("weight_decay", "max_grad_norm", "threads")},
         }
         tokens = f"{EXPERIMENT}/tokens"
-        module = ["benchmarks.first_step", "first_step.txt"] if probe else ["scripts.train_run"]
+        module = ["benchmarks.first_step", FIRST_STEP] if probe else ["scripts.train_run"]
         command = [self.product, "-m", *module, "--recipe", json.dumps(recipe), "--labels", LABELS]
         command += ["--encoder", f"{EXPERIMENT}/encoder", "--precision", f"{EXPERIMENT}/precision.json"]
         command += ["--train", f"{tokens}/train.safetensors", "--validation", f"{tokens}/validation.safetensors"]
         # Without what is kept of the run before, which would be taken instead of training.
         shutil.rmtree(self.folder / "alone", ignore_errors=True)
-        process = self.process("bitsweep", [*command, "--output", "alone"])
-        result = self.read("alone/result.json") | self.read("alone/costs.json")
-        if probe:
-            result["first_step_at"] = float((self.folder / "first_step.txt").read_text())
-        return process, result
+        return self.process("bitsweep", [*command, "--output", "alone"])
 
-    def train_peer(self, way: str, grid: dict[str, list], epochs: int, sweep: bool) -> tuple[Process, dict]:
-        """One run of a peer, or a whole sweep, in one process."""
+    def train_peer(self, way: str, grid: dict[str, list], epochs: int, *options: str) -> Process:
+        """One run of a peer in one process, with the option --sweep a whole sweep."""
         data = f"{EXPERIMENT}/data"
         command = [self.peer, "-m", "benchmarks.peers", "--way", way, "--grid", json.dumps(grid), "--epochs", epochs]
         command += ["--encoder", self.encoder, "--labels", LABELS, "--max-length", self.sizes.max_length]
         command += ["--train", f"{data}/train.parquet", "--train-limit", self.sizes.train]
         command += ["--validation", f"{data}/validation.parquet", "--validation-limit", self.sizes.validation]
-        command += ["--precision", self.precision, "--output", f"{way}.json", *(["--sweep"] if sweep else [])]
-        return self.process(way, command), self.read(f"{way}.json")
+        command += ["--precision", self.precision, "--output", f"{way}.json", *options]
+        return self.process(way, command)
+
+    def first_step(self) -> float:
+        """When the process that was started last had made its first step, as `time.time` gives it."""
+        return float((self.folder / FIRST_STEP).read_text())
 
     def results(self) -> list[str]:
         """The results of all of the sweep's runs, relative to the copy."""
