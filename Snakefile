@@ -21,6 +21,11 @@ include: "rules/select.smk"
 include: "rules/report.smk"
 
 
+if SETTINGS.study:
+
+    include: "rules/study.smk"
+
+
 rule all:
     """The experiment's report."""
     default_target: True
@@ -31,14 +36,30 @@ rule all:
         expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
         expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=["svg", "png"]),
         # What the report was made from: Snakemake makes deleted files again only where a target names them.
-        [runs_of(MODES, file) for file in RUN_FILES],
+        [runs_of(MODES, file) for file in RUN_FILES.values()],
         expand(f"{RESULTS}/evaluation/{{mode}}.{{suffix}}", mode=MODES, suffix=["json", "csv"]),
-        multiext(f"{RESULTS}/", "runs.csv", "epochs.csv", "costs.csv", "selection.json", "comparison.json"),
+        multiext(
+            f"{RESULTS}/",
+            "runs.csv",
+            "epochs.csv",
+            "costs.csv",
+            "selection.json",
+            "selection_price.json",
+            "comparison.json",
+        ),
         f"{RESULTS}/complete.txt",
+
+
+rule study:
+    """The report with the training-size study."""
+    input:
+        rules.all.input,
+        study_files,
 
 
 localrules:
     all,
+    study,
 
 
 onstart:

@@ -45,7 +45,8 @@ def set_aside_damaged(folder: Path) -> list[str]:
 def set_aside_failed(runs: Path) -> list[str]:
     """Sets the results of failed runs aside, so that they are tried again; returns a sentence for each."""
     told = []
-    for path in sorted(runs.glob("*/*/*/*/result.json")):
+    # The study's runs lie a folder deeper.
+    for path in sorted([*runs.glob("*/*/*/*/result.json"), *runs.glob("*/*/*/*/*/result.json")]):
         # The word is enough: a run that was trained has null there.
         if b'"failed": "' in path.read_bytes():
             told.append(f"{path.parent} failed the last time and is tried again: {read_json(path)['failed']}")

@@ -5,14 +5,16 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from torch.nn.functional import cross_entropy
+
 from bitsweep.batches import predict, prepare
 from bitsweep.errors import UserError
 from bitsweep.files import read_json, sha256_file
-from bitsweep.grid import run_path, spell_number
+from bitsweep.metrics import METRICS, confusion, score_predictions
 from bitsweep.model import build_classifier, digest_state, load_trained
+from bitsweep.modes import adapt, freeze
 from bitsweep.recipe import Recipe
 from bitsweep.tokens import Tokens
-from bitsweep.training import score
 
 
 def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tuple[torch.nn.Module, Recipe]:
@@ -29,42 +31,50 @@ def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tup
     model = build_classifier(encoder, made_from["labels"], made_from["recipe"]["seed"])
     if digest_state(model) != made_from["initial_state_sha256"]:
         raise UserError(f"{folder} was trained from another encoder than {encoder}: delete the folder and run again.")
-    load_trained(weights, model, made_from)
-    return model, Recipe(**made_from["recipe"])
+    recipe = Recipe(**made_from["recipe"])
+    adapt(model, recipe.mode, recipe.seed)
+    trained = freeze(model, recipe.mode, recipe.seed)
+    load_trained(weights, trained.tensors, made_from)
+    trained.write_back()
+    return model, recipe
 
 
 def evaluate(mode: str, selected: dict, runs: Path, encoder: Path, test: Tokens) -> tuple[dict, pd.DataFrame]:
     """Scores every selected run of a mode (one a seed) on the test split.
 
-    Returns the mode's scores (means over seeds and each seed's) and a table with a row for each seed and test example:
-    seed, example, label, prediction, and one column `logit_<label>` a label.
+    Returns the mode's scores (means and standard deviations over seeds, and each seed's with its confusion matrix) and
+    a table with a row for each seed and test example: seed, example, label, prediction, and one column `logit_<label>`
+    a label.
     """
     scores, tables = [], []
     for run in selected["runs"]:
-        setting = {
-            "mode": mode,
-            "batch_size": str(selected["batch_size"]),
-            "learning_rate": spell_number(selected["learning_rate"]),
-            "seed": str(run["seed"]),
-        }
-        folder = runs / run_path(setting)
-        model, recipe = rebuild_classifier(folder, encoder, run["weights_sha256"])
+        model, recipe = rebuild_classifier(runs / run["path"], encoder, run["weights_sha256"])
         prepare(model, recipe)
         logits = predict(model, test, recipe)
-        scores.append({"seed": run["seed"], "epoch": run["epoch"], **score(logits, test.labels)})
+        labels, predicted = test.labels.numpy(), logits.argmax(-1).numpy()
+        scores.append(
+            {
+                "seed": run["seed"],
+                "epoch": run["epoch"],
+                **score_predictions(labels, predicted),
+                "loss": cross_entropy(logits.double(), test.labels).item(),
+                "confusion": confusion(labels, predicted, logits.shape[1]),
+            }
+        )
         table = pd.DataFrame(logits.numpy(), columns=[f"logit_{label}" for label in range(logits.shape[1])])
-        table.insert(0, "prediction", logits.argmax(-1).numpy())
-        table.insert(0, "label", test.labels.numpy())
+        table.insert(0, "prediction", predicted)
+        table.insert(0, "label", labels)
         table.insert(0, "example", range(len(test)))
         table.insert(0, "seed", run["seed"])
         tables.append(table)
-    means = pd.DataFrame(scores)[["accuracy", "loss"]].mean()
+    numbers = pd.DataFrame(scores)[[*METRICS, "loss"]]
     evaluation = {
         "mode": mode,
         "examples": len(test),
         "commonest_label_share": test.labels.bincount().max().item() / len(test),
-        "accuracy": float(means["accuracy"]),
-        "loss": float(means["loss"]),
+        **numbers.mean().to_dict(),
+        # Not known of one seed.
+        "sd": {key: None if len(numbers) < 2 else float(numbers[key].std()) for key in METRICS},
         "runs": scores,
     }
     return evaluation, pd.concat(tables, ignore_index=True)

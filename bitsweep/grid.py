@@ -16,16 +16,23 @@ def spell_number(value: float) -> str:
     return f"{'-' * sign}{mantissa}e{exponent + len(digits) - 1}"
 
 
-def table_of_runs(grid: dict[str, list]) -> pd.DataFrame:
-    """One row a run, columns mode, batch_size, learning_rate, seed, all as they are spelled in paths.
+def spell(value: int | float | str) -> str:
+    return spell_number(value) if isinstance(value, float) else str(value)
 
-    `grid` has a list of values under each of these names.
+
+def table_of_runs(grids: dict[str, dict[str, list]], **more: list) -> pd.DataFrame:
+    """One row a run, columns mode, batch_size, learning_rate, seed and those of `more`, all as they stand in paths.
+
+    `grids` has for each mode a list of values under each of these names; `more` is crossed with all of them.
     """
-    cells = itertools.product(grid["mode"], grid["batch_size"], grid["learning_rate"], grid["seed"])
-    rows = [(mode, str(size), spell_number(rate), str(seed)) for mode, size, rate, seed in cells]
-    return pd.DataFrame(rows, columns=DIMENSIONS)
+    rows = [
+        dict(zip([*DIMENSIONS, *more], map(spell, cell), strict=True))
+        for mode, grid in grids.items()
+        for cell in itertools.product([mode], *(grid[name] for name in DIMENSIONS[1:]), *more.values())
+    ]
+    return pd.DataFrame(rows, columns=[*DIMENSIONS, *more])
 
 
 def run_path(run: dict[str, str]) -> str:
     """A run's folder, as Snakemake's Paramspace names it."""
-    return "/".join(f"{name}~{run[name]}" for name in DIMENSIONS)
+    return "/".join(f"{name}~{value}" for name, value in run.items())

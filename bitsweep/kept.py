@@ -7,6 +7,7 @@ so that both take the space of one.
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,22 @@ class KeptRuns:
         # Age is counted from the last use.
         os.utime(kept)
         return True
+
+    def adopt(self, key: str, folders: Iterable[Path]) -> bool:
+        """Restores `key` as another run has kept it, whose folder is among `folders`; False where none has.
+
+        So a mode that is renamed, and a study's run that is one of the sweep's, are not trained again.
+        """
+        for folder in folders:
+            kept = folder / FOLDER / key
+            if folder != self.output and all(is_whole(kept / name) for name in self.names):
+                part = self.part(key)
+                for name in self.names:
+                    note_sum(part / name, kept / name)
+                    link(kept / name, part / name)
+                self.keep(key)
+                return self.restore(key)
+        return False
 
     def part(self, key: str) -> Path:
         """An empty folder, in which a run's files can be written before `keep`."""

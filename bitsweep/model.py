@@ -49,11 +49,11 @@ def save_trained(path: str | Path, weights: dict[str, torch.Tensor], info: dict)
         save_file(tensors, part, metadata={"info": json.dumps(info, sort_keys=True)})
 
 
-def load_trained(path: str | Path, model: torch.nn.Module, info: dict) -> None:
-    """Puts trained parameters into `model`, which must be as it was when the run's training began.
+def load_trained(path: str | Path, trained: dict[str, torch.Tensor], info: dict) -> None:
+    """Puts trained parameters into `trained`, what of the run's model trains (`modes.freeze`).
 
     Raises UserError where the file was made from other settings or another encoder than `info` says, or where its
-    parameters do not fit the model.
+    parameters are not those.
     """
     with safe_open(path, framework="pt") as file:
         found = json.loads(file.metadata()["info"])
@@ -61,11 +61,11 @@ def load_trained(path: str | Path, model: torch.nn.Module, info: dict) -> None:
         raise UserError(
             f"{path} holds weights made from {found}, not from {info}: delete the run's folder and run again."
         )
-    parameters = dict(model.named_parameters())
+    tensors = load_file(path)
     with torch.no_grad():
-        for name, tensor in load_file(path).items():
-            if name not in parameters or parameters[name].shape != tensor.shape:
+        for name in trained.keys() | tensors.keys():
+            if name not in trained or name not in tensors or trained[name].shape != tensors[name].shape:
                 raise UserError(
                     f"{path}: parameter {name} does not fit the encoder: delete the run's folder and run again."
                 )
-            parameters[name].copy_(tensor)
+            trained[name].copy_(tensors[name])

@@ -9,6 +9,9 @@ from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
 from bitsweep.settings import FolderEncoder, PackageData, Settings
 
+# Stands in a run's path for the batch size or learning rate that its mode's selection has.
+SELECTED = "selected"
+
 
 def section_text(settings: Settings, name: str) -> str:
     """A section of the settings."""
@@ -37,20 +40,33 @@ def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:
 
 
 def recipe_text(settings: Settings, run: Mapping[str, str]) -> str:
-    """What a run depends on besides its data, encoder and precision; `run` has its cell of the grid as in paths."""
+    """What a run depends on besides its data, encoder and precision; `run` has its cell of the grid as in paths.
+
+    A value that the mode's selection will tell is null.
+    """
     training = settings.training
+    size, rate, train_size = run["batch_size"], run["learning_rate"], run.get("train_size")
     return canonical_json(
         {
-            "mode": run["mode"],
-            "batch_size": int(run["batch_size"]),
-            "learning_rate": float(run["learning_rate"]),
+            # Not its name: a mode that is renamed trains nothing anew.
+            "mode": settings.mode(run["mode"]),
+            "batch_size": None if size == SELECTED else int(size),
+            "learning_rate": None if rate == SELECTED else float(rate),
             "seed": int(run["seed"]),
+            "train_size": train_size and int(train_size),
+            "metric": settings.metric,
             "epochs": training.epochs,
             "weight_decay": training.weight_decay,
             "max_grad_norm": training.max_grad_norm,
             "threads": training.threads,
         }
     )
+
+
+def study_grids(settings: Settings) -> dict[str, dict[str, list]]:
+    """The study's grid of every mode, with SELECTED in place of what the selection on all examples tells."""
+    own = {key: getattr(settings.study, key) or [SELECTED] for key in ("batch_size", "learning_rate")}
+    return {mode: {**grid, **own} for mode, grid in settings.grids.items()}
 
 
 def experiment_text(settings: Settings) -> str:
@@ -71,6 +87,9 @@ def experiment_text(settings: Settings) -> str:
             "label_names": settings.label_names,
             "split": settings.split.model_dump(),
             "grid": settings.grid.model_dump(),
+            "grids": settings.grids,
+            "modes": {name: settings.mode(name) for name in settings.grid.mode},
+            "metric": settings.metric,
             "grid_source": settings.grid_source,
             "training": settings.training.model_dump(),
         }

@@ -5,15 +5,18 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 import bitsweep.imports  # noqa: F401
 from bitsweep.batches import is_out_of_memory
 from bitsweep.checkpoint import Checkpoint
 from bitsweep.errors import UserError
-from bitsweep.files import sha256_file, write_json, write_text
+from bitsweep.files import sha256_file, whole_file, write_json, write_text
 from bitsweep.kept import key_of
 from bitsweep.model import build_classifier, digest_state, save_trained
 from bitsweep.recipe import Recipe
-from bitsweep.tokens import load_tokens
+from bitsweep.seeding import generator
+from bitsweep.tokens import Tokens, load_tokens
 from bitsweep.training import Outcome, train
 
 VERSIONS = {
@@ -30,7 +33,7 @@ def finite(row: dict | None) -> dict | None:
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
-def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
+def describe(outcome: Outcome, made_from: dict, weights: Path) -> dict:
     """The run's result: the same whenever the run is trained again on this hardware."""
     return {
         "made_from": made_from,
@@ -38,7 +41,8 @@ def describe(outcome: Outcome, made_from: dict, weights_sha256: str) -> dict:
         "diverged": outcome.diverged,
         "failed": None,
         "trainable_parameters": outcome.trainable_parameters,
-        "weights_sha256": weights_sha256,
+        "stored_bytes": weights.stat().st_size,
+        "weights_sha256": sha256_file(weights),
         "versions": VERSIONS,
     }
 
@@ -52,6 +56,13 @@ def describe_costs(outcome: Outcome) -> dict:
     }
 
 
+def part_of(tokens: Tokens, recipe: Recipe) -> Tokens:
+    """As many examples as `recipe.train_size` says, drawn by the seed: the first ones of one order for all sizes."""
+    if recipe.train_size is None:
+        return tokens
+    return tokens.subset(generator(recipe.seed, "train_size").permutation(len(tokens))[: recipe.train_size])
+
+
 def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path) -> None:
     """Trains the run that `sources` describes, from its checkpoint if there is one, and writes its files to `folder`.
 
@@ -60,10 +71,10 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     recipe = Recipe(**sources["recipe"])
     model = build_classifier(encoder, sources["labels"], recipe.seed)
     made_from = {**sources, "initial_state_sha256": digest_state(model)}
-    splits = [load_tokens(tokens[name]) for name in ("train", "validation")]
+    train_split, validation = (load_tokens(tokens[name]) for name in ("train", "validation"))
     kept = Checkpoint(checkpoint, key_of([sources, VERSIONS]))
     try:
-        outcome = train(model, *splits, recipe, kept)
+        outcome = train(model, part_of(train_split, recipe), validation, recipe, kept)
     except (RuntimeError, MemoryError) as error:
         # Micro-batches are halved while memory lasts; what is left is what cannot be made smaller.
         if not is_out_of_memory(error):
@@ -74,5 +85,6 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     lines = [",".join(columns)] + [",".join(repr(row[column]) for column in columns) for row in outcome.history]
     write_text(folder / "history.csv", "\n".join(lines) + "\n")
     write_json(folder / "costs.json", describe_costs(outcome))
-    weights_sha256 = sha256_file(folder / "weights.safetensors")
-    write_json(folder / "result.json", describe(outcome, made_from, weights_sha256))
+    with whole_file(folder / "predictions.npy") as part, open(part, "wb") as file:
+        np.save(file, outcome.predictions.numpy())
+    write_json(folder / "result.json", describe(outcome, made_from, folder / "weights.safetensors"))

@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
 from bitsweep.files import write_text
-from bitsweep.modes import MODES
+from bitsweep.metrics import METRICS
+from bitsweep.modes import BUILT_IN
 
 
 def read_number(value: Any) -> Any:
@@ -35,7 +36,10 @@ Number = Annotated[
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
 HubName = Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
-ModeName = Literal[*MODES]
+NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+ModeName = Annotated[str, Field(strict=True, pattern=NAME)]
+BatchSizes = Annotated[list[Count], Field(min_length=1)]
+LearningRates = Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)]
 
 
 class Section(BaseModel):
@@ -112,23 +116,69 @@ class HubEncoder(Section):
     """The commit to take, 40 hexadecimal digits: a branch's name would not stay the same."""
 
 
-class Grid(Section):
+class GridSection(Section):
+    @field_validator("batch_size", "learning_rate", "seed", "train_size", check_fields=False)
+    @classmethod
+    def sort(cls, values: list | None) -> list | None:
+        # Their order means nothing, so it makes nothing stale.
+        return values and sorted(values)
+
+
+class Grid(GridSection):
     """The values that are crossed: each combination is one run."""
 
     mode: Annotated[list[ModeName], Field(min_length=1)]
-    """Which parameters train."""
-    batch_size: Annotated[list[Count], Field(min_length=1)]
+    """Which parameters train: full, bitfit, bitfit_head, bitfit_subset, head, layernorm, lora, random, or the name of a
+    mode of one's own under `modes`."""
+    batch_size: BatchSizes
     """Examples a step."""
-    learning_rate: Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)]
+    learning_rate: LearningRates
     """The peak of the rate, from which it falls linearly to 0."""
     seed: Annotated[list[Seed], Field(min_length=1)] = [42]
     """Seeds of the order of data, the head and dropout; selection is over their mean."""
 
-    @field_validator("batch_size", "learning_rate", "seed")
-    @classmethod
-    def sort(cls, values: list) -> list:
-        # Their order means nothing, so it makes nothing stale.
-        return sorted(values)
+
+class Lora(Section):
+    """Low-rank updates of linear layers, by the library peft."""
+
+    rank: Count = 8
+    """Their rank."""
+    alpha: Annotated[Number, Field(gt=0)] = 16.0
+    """The update is scaled by alpha / rank."""
+    target: list[Text] | None = None
+    """The layers by the ends of their names; null takes what peft takes for the encoder's kind: queries and values."""
+
+
+class Mode(GridSection):
+    """A grid of its own for a mode, or a mode of one's own."""
+
+    batch_size: BatchSizes | None = None
+    """Examples a step, in place of the grid's."""
+    learning_rate: LearningRates | None = None
+    """Learning rates in place of the grid's."""
+    train: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Which parameters train: all, bias, head, layernorm, query_bias, intermediate_bias, and patterns of names such as
+    `*.value.bias`."""
+    lora: Lora | None = None
+    """Low-rank updates that train beside what `train` names."""
+    random: ModeName | None = None
+    """As many parameters as the mode of this name has, drawn uniformly from all by the seed."""
+
+    def definition(self) -> dict | None:
+        """Which parameters train, None where that is not said."""
+        said = {"train": self.train, "lora": self.lora and self.lora.model_dump(), "random": self.random}
+        return {key: value for key, value in said.items() if value} or None
+
+
+class Study(GridSection):
+    """How the modes fare with fewer training examples: the target `study`."""
+
+    train_size: Annotated[list[Count], Field(min_length=1)]
+    """How many examples train; smaller sets are parts of larger ones, drawn by the seed."""
+    batch_size: BatchSizes | None = None
+    """Batch sizes to select from at every size; null takes the one that the mode's selection on all examples has."""
+    learning_rate: LearningRates | None = None
+    """Learning rates to select from at every size; null takes the selected one."""
 
 
 class Training(Section):
@@ -149,7 +199,7 @@ class Training(Section):
 class Settings(Section):
     """One experiment; everything it makes goes to `results/<experiment>/`."""
 
-    experiment: Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    experiment: Annotated[str, Field(strict=True, pattern=NAME)]
     """The experiment's name: letters, digits, dots, dashes and underscores."""
     data: Annotated[PackageData | HubData, Field(discriminator="source")]
     """Where the labelled texts come from."""
@@ -167,8 +217,32 @@ class Settings(Section):
     """The values that are crossed."""
     grid_source: Text | None = None
     """Where the grid comes from, a sentence for the report."""
+    modes: dict[ModeName, Mode] = {}
+    """Grids of their own for some modes, and modes of one's own, by their names."""
+    metric: Literal[*METRICS] = "accuracy"
+    """What selects the best epoch of a run and the best setting of a mode, on the validation split."""
+    study: Study | None = None
+    """The training-size study: `snakemake study`."""
     training: Training = Training()
     """How every run trains."""
+
+    @property
+    def grids(self) -> dict[str, dict[str, list]]:
+        """The batch sizes, learning rates and seeds that are crossed for each mode, by these names."""
+        shared, grids = self.grid.model_dump(exclude={"mode"}), {}
+        for name in self.grid.mode:
+            own = self.modes.get(name, Mode()).model_dump(include={"batch_size", "learning_rate"}, exclude_none=True)
+            grids[name] = {**shared, **own}
+        return grids
+
+    def mode(self, name: str) -> dict:
+        """Which parameters a mode trains, as `modes.freeze` takes it."""
+        mode = self.mode_as_written(name)
+        like = mode.get("random")
+        return {"random": self.mode(like)} if isinstance(like, str) else mode
+
+    def mode_as_written(self, name: str) -> dict:
+        return (self.modes[name].definition() if name in self.modes else None) or BUILT_IN[name]
 
 
 def load_settings(config: dict) -> Settings:
@@ -177,7 +251,9 @@ def load_settings(config: dict) -> Settings:
         settings = Settings.model_validate(config)
     except ValidationError as error:
         raise UserError("\n".join(explain(detail) for detail in error.errors())) from None
-    check_grid(settings.grid)
+    check_grid(settings)
+    check_modes(settings)
+    check_study(settings)
     check_data(settings.data)
     check_encoder(settings.encoder, settings.max_length)
     return settings
@@ -189,7 +265,7 @@ def describe_key(location: tuple) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif not (index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")):
+        elif part != "[key]" and not (index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")):
             text += f".{part}" if text else part
     return text
 
@@ -202,9 +278,15 @@ def known_keys(location: tuple) -> list[str]:
         ("encoder", "folder"): FolderEncoder,
         ("encoder", "hub"): HubEncoder,
     }
-    section = branches.get(location[:2]) if len(location) == 3 else Settings
-    if section is Settings and len(location) == 2:
-        section = Settings.model_fields[location[0]].annotation
+    optional = {"study": Study}
+    if len(location) == 1:
+        section = Settings
+    elif location[0] == "modes":
+        section = Lora if len(location) == 4 else Mode
+    elif len(location) == 3:
+        section = branches[location[:2]]
+    else:
+        section = optional.get(location[0]) or Settings.model_fields[location[0]].annotation
     return list(section.model_fields)
 
 
@@ -243,18 +325,56 @@ def explain(detail: dict) -> str:
         "literal_error": f"one of {context.get('expected')}",
         "string_pattern_mismatch": {
             "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
-            "experiment": "a name of letters, digits, dots, dashes and underscores that starts with a letter or digit",
             "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
-        }.get(str(location[-1]), "spelled otherwise"),
+        }.get(
+            str(location[-1]), "a name of letters, digits, dots, dashes and underscores that starts with a letter or digit"
+        ),
     }
     return f"{key} is {value!r}: set it to {requirements.get(kind, detail['msg'])}."
 
 
-def check_grid(grid: Grid) -> None:
-    for key, values in grid:
-        twice = [value for index, value in enumerate(values) if value in values[:index]]
-        if twice:
-            raise UserError(f"grid.{key} has {twice[0]!r} more than once: remove the duplicate.")
+def check_grid(settings: Settings) -> None:
+    sections = {"grid": settings.grid, **{f"modes.{name}": mode for name, mode in settings.modes.items()}}
+    if settings.study:
+        sections["study"] = settings.study
+    for section, grid in sections.items():
+        for key, values in grid:
+            if not isinstance(values, list):
+                continue
+            twice = [value for index, value in enumerate(values) if value in values[:index]]
+            if twice:
+                raise UserError(f"{section}.{key} has {twice[0]!r} more than once: remove the duplicate.")
+
+
+def check_modes(settings: Settings) -> None:
+    defined = {name for name, mode in settings.modes.items() if mode.definition()}
+    known = [*BUILT_IN, *sorted(defined)]
+    for index, name in enumerate(settings.grid.mode):
+        if name not in known:
+            raise UserError(
+                f"grid.mode[{index}] is {name!r}: set it to one of {', '.join(known)}, or say under modes.{name} what it "
+                "trains."
+            )
+    for name, mode in settings.modes.items():
+        if name in BUILT_IN and mode.definition():
+            key = next(iter(mode.definition()))
+            raise UserError(f"modes.{name}.{key} changes the built-in mode {name}: give your mode another name.")
+        if name not in known:
+            raise UserError(f"modes.{name} is no built-in mode and has no train: say there which parameters train.")
+        if mode.random and (mode.train or mode.lora):
+            raise UserError(f"modes.{name}.random is {mode.random!r}: remove it, or remove train and lora beside it.")
+        if mode.random and (mode.random not in known or "random" in settings.mode_as_written(mode.random)):
+            choices = [other for other in known if other != name and "random" not in settings.mode_as_written(other)]
+            raise UserError(f"modes.{name}.random is {mode.random!r}: set it to one of {', '.join(choices)}.")
+
+
+def check_study(settings: Settings) -> None:
+    limit = settings.limit.train
+    if settings.study and limit and settings.study.train_size[-1] > limit:
+        raise UserError(
+            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove it, or raise the "
+            "limit."
+        )
 
 
 def check_data(data: PackageData | HubData) -> None:

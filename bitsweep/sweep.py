@@ -43,7 +43,9 @@ class Sweep:
             except UserError:
                 return
             check_records(self.results, self.settings, Path(".snakemake"))
-            for sentence in [*set_aside_damaged(self.results), *set_aside_failed(self.results / "runs")]:
+            folders = (self.results / "runs", self.results / "study" / "runs")
+            failed = [sentence for folder in folders for sentence in set_aside_failed(folder)]
+            for sentence in [*set_aside_damaged(self.results), *failed]:
                 print(f"Note: {sentence}", file=sys.stderr)
             self.check_rows()
             # A dry run ends here, and must not keep others from starting.

@@ -37,6 +37,13 @@ class Tokens:
         names = ("input_ids", "token_type_ids", "labels")
         return self if device == "cpu" else replace(self, **{name: getattr(self, name).to(device) for name in names})
 
+    def subset(self, indices: np.ndarray) -> "Tokens":
+        """The examples at `indices`, in that order, in memory."""
+        lengths = self.lengths[indices]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][indices] - offsets[:-1], lengths)
+        return Tokens(self.input_ids[places], self.token_type_ids[places], offsets, self.labels[indices])
+
     def padded(self, indices: np.ndarray, pad_id: int, width: int | None = None) -> dict[str, torch.Tensor]:
         """The examples as a rectangle of shape (len(indices), width or the longest), as the encoder takes them."""
         device = self.input_ids.device

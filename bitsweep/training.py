@@ -17,7 +17,8 @@ from torch.nn.functional import cross_entropy
 
 from bitsweep.batches import BatchGradient, predict, prepare
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.modes import freeze
+from bitsweep.metrics import score_one
+from bitsweep.modes import adapt, freeze
 from bitsweep.optimizer import AdamW
 from bitsweep.recipe import Recipe
 from bitsweep.seeding import generator
@@ -52,10 +53,14 @@ class Progress:
 
 @dataclass
 class Outcome:
-    """A trained run. `history` has a row an epoch; `best` is the row of the best epoch, None where none ended well."""
+    """A trained run. `history` has a row an epoch; `best` is the row of the best epoch, None where none ended well.
+
+    `predictions` are the labels predicted for the validation split after every epoch: int16 of shape (epochs, n).
+    """
 
     history: list[dict]
     best: dict | None
+    predictions: torch.Tensor
     weights: dict[str, torch.Tensor]
     diverged: bool
     trainable_parameters: int
@@ -64,26 +69,22 @@ class Outcome:
     peak_memory_mb: float
 
 
-def score(logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Accuracy and mean cross-entropy (nats) of logits of shape (n, labels) against labels of shape (n,)."""
-    return {
-        "accuracy": (logits.argmax(-1) == labels).double().mean().item(),
-        "loss": cross_entropy(logits.double(), labels).item(),
-    }
-
-
 class Run:
     """One run: its model, its optimizer and its progress, which a checkpoint keeps and gives back."""
 
     def __init__(self, model: torch.nn.Module, train_split: Tokens, recipe: Recipe, checkpoint: Checkpoint | None):
         self.recipe = recipe
         self.model = model
+        adapt(model, recipe.mode, recipe.seed)
         noise = prepare(model, recipe)
-        self.trained = freeze(model, recipe.mode)
-        self.optimizer = AdamW(self.trained.values(), recipe.weight_decay)
+        self.trained = freeze(model, recipe.mode, recipe.seed)
+        self.optimizer = AdamW(self.trained.tensors.values(), recipe.weight_decay)
+        for sample in self.trained.samples:
+            sample.parameter.grad = torch.zeros_like(sample.parameter)
         self.gradient = BatchGradient(model, train_split, recipe, noise)
         self.progress = Progress()
         self.weights: dict[str, torch.Tensor] = {}
+        self.predictions: list[torch.Tensor] = []
         # The sum of the losses of the epoch's examples so far.
         self.loss = torch.zeros((), dtype=torch.double, device=recipe.device)
         self.checkpoint = checkpoint
@@ -93,8 +94,10 @@ class Run:
         """Everything but the progress that the rest of the training depends on, by name."""
         optimizer = self.optimizer
         tensors = {f"best.{name}": tensor for name, tensor in self.weights.items()}
-        for name, *state in zip(self.trained, optimizer.parameters, optimizer.first, optimizer.second, strict=True):
+        names = self.trained.tensors
+        for name, *state in zip(names, optimizer.parameters, optimizer.first, optimizer.second, strict=True):
             tensors |= {f"{part}.{name}": value for part, value in zip(STATE, state, strict=True)}
+        tensors |= {f"predictions.{epoch}": predicted for epoch, predicted in enumerate(self.predictions, start=1)}
         return {**tensors, "optimizer.steps": torch.stack(optimizer.steps)}
 
     def save(self) -> None:
@@ -123,6 +126,8 @@ class Run:
         for name, value in self.tensors().items():
             if not name.startswith("best.") and name != "optimizer.steps":
                 value.copy_(tensors[name])
+        self.trained.write_back()
+        self.predictions = [tensors[f"predictions.{row['epoch']}"] for row in self.progress.history]
         for steps, saved in zip(self.optimizer.steps, tensors["optimizer.steps"], strict=True):
             steps.copy_(saved)
         return True
@@ -145,9 +150,11 @@ class Run:
             # On a GPU this is looked at once an epoch, since to look is to wait.
             if recipe.device == "cpu" and not math.isfinite(loss):
                 return math.nan
+            self.trained.take_gradients()
             torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, recipe.max_grad_norm)
             done = (epoch - 1) * steps + progress.step
             self.optimizer.step(recipe.learning_rate * (1 - done / (steps * recipe.epochs)))
+            self.trained.write_back()
             self.loss += loss
             progress.step += 1
             now = time.perf_counter()
@@ -157,29 +164,34 @@ class Run:
                 self.save()
         return self.loss.item() / examples
 
-    def end_epoch(self, loss: float, scores: dict[str, float]) -> dict:
-        """Notes an epoch's scores, and its parameters where it is the best so far; returns its row."""
+    def end_epoch(self, loss: float, logits: torch.Tensor, labels: torch.Tensor) -> dict:
+        """Notes an epoch's scores on validation, and its parameters where it is the best so far; returns its row."""
         progress, examples = self.progress, len(self.gradient.tokens)
+        predicted = logits.argmax(-1)
+        self.predictions.append(predicted.to(torch.int16))
         epoch = len(progress.history) + 1
         row = {
             "epoch": epoch,
             "steps": epoch * math.ceil(examples / self.recipe.batch_size),
             "train_loss": loss,
-            "validation_loss": scores["loss"],
-            "validation_accuracy": scores["accuracy"],
+            "validation_loss": cross_entropy(logits.double(), labels).item(),
+            "validation_accuracy": (predicted == labels).double().mean().item(),
         }
+        if self.recipe.metric != "accuracy":
+            row[f"validation_{self.recipe.metric}"] = score_one(
+                self.recipe.metric, labels.numpy(), predicted.numpy()
+            )
         progress.history.append(row)
         progress.step = 0
         self.loss.zero_()
-        if not progress.diverged and (progress.best is None or rank(row) > rank(progress.best)):
+        if not progress.diverged and (progress.best is None or self.rank(row) > self.rank(progress.best)):
             progress.best = row
-            self.weights = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
+            self.weights = {name: tensor.detach().clone() for name, tensor in self.trained.tensors.items()}
         return row
 
-
-def rank(row: dict) -> tuple[float, float]:
-    """What the best epoch has most of: validation accuracy, then less loss; the earlier one where both are equal."""
-    return row["validation_accuracy"], -row["validation_loss"]
+    def rank(self, row: dict) -> tuple[float, float]:
+        """What the best epoch has most of: the metric, then less loss; the earlier one where both are equal."""
+        return row[f"validation_{self.recipe.metric}"], -row["validation_loss"]
 
 
 def train(
@@ -192,8 +204,8 @@ def train(
 ) -> Outcome:
     """Trains `model` on one split, from its checkpoint if there is one, and scores it on another after every epoch.
 
-    The epoch with the best validation accuracy counts; at equal accuracy the lower loss, then the earlier epoch. A loss
-    that is not finite ends the run as diverged.
+    The epoch with the best `recipe.metric` on validation counts; where that is equal the lower loss, then the earlier
+    epoch. A loss that is not finite ends the run as diverged.
     """
     run = Run(model, train_split, recipe, checkpoint)
     if run.resume():
@@ -201,7 +213,7 @@ def train(
     while len(run.progress.history) < recipe.epochs and not run.progress.diverged:
         epoch = len(run.progress.history) + 1
         loss = run.train_epoch(epoch)
-        row = run.end_epoch(loss, score(predict(model, validation, recipe), validation.labels))
+        row = run.end_epoch(loss, predict(model, validation, recipe), validation.labels)
         log(
             f"epoch {epoch}/{recipe.epochs}: training loss {loss:.4f}, validation loss {row['validation_loss']:.4f}, "
             f"validation accuracy {row['validation_accuracy']:.4f}, "
@@ -216,9 +228,10 @@ def train(
     return Outcome(
         history=progress.history,
         best=progress.best,
+        predictions=torch.stack(run.predictions),
         weights=run.weights,
         diverged=progress.diverged,
-        trainable_parameters=sum(parameter.numel() for parameter in run.optimizer.parameters),
+        trainable_parameters=run.trained.count,
         seconds=progress.seconds + time.perf_counter() - run.clock,
         tokens_per_second=int(train_split.offsets[-1]) * epochs / max(progress.training_seconds, 1e-9),
         peak_memory_mb=max(progress.peak_memory_mb, peak_memory_mb()),

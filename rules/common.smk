@@ -14,12 +14,14 @@ from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint, scripts
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (
+    SELECTED,
     encoder_text,
     experiment_text,
     recipe_text,
     section_text,
     snapshot,
     split_key,
+    study_grids,
 )
 from bitsweep.settings import load_settings
 from bitsweep.sweep import Sweep
@@ -36,11 +38,23 @@ ENCODER = f"{RESULTS}/encoder"
 
 prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
 
-GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
+CELLS = table_of_runs(SETTINGS.grids)
+GRID = Paramspace(CELLS)
 MODES = SETTINGS.grid.mode
 TABLES = ["encoder_input", "grid", "validation", "runs", "costs", "test"]
-RUN_FILES = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
+RUN_FILES = {
+    "history": "history.csv",
+    "result": "result.json",
+    "costs": "costs.json",
+    "predictions": "predictions.npy",
+    "weights": "weights.safetensors",
+}
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+
+STUDY = f"{RESULTS}/study"
+if SETTINGS.study:
+    STUDY_CELLS = table_of_runs(study_grids(SETTINGS), train_size=SETTINGS.study.train_size)
+    STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
@@ -51,14 +65,35 @@ OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETT
 
 
 wildcard_constraints:
-    **{name: "[^/]+" for name in DIMENSIONS},
+    **{name: "[^/]+" for name in (*DIMENSIONS, "train_size")},
     split="train|validation|test",
 
 
 def runs_of(modes, file):
     """The `file` of all runs of the `modes`."""
-    cells = table_of_runs(SETTINGS.grid.model_dump()).to_dict("records")
+    cells = CELLS.to_dict("records")
     return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]
+
+
+def study_runs(file, mode=None):
+    """The `file` of all runs of the study, or of one mode's."""
+    cells = STUDY_CELLS.to_dict("records")
+    return [f"{STUDY}/runs/{run_path(cell)}/{file}" for cell in cells if mode in (None, cell["mode"])]
+
+
+def study_files(wildcards=None):
+    """What the target `study` makes besides the report."""
+    if not SETTINGS.study:
+        raise WorkflowError("study is missing from the config: add a section study with a list train_size.")
+    figure = multiext(f"{REPORT}/figures/score_by_size.", "svg", "png", "json")
+    return [f"{STUDY}/summary.json", *multiext(f"{REPORT}/tables/study.", "csv", "md", "tex"), *figure]
+
+
+def study_of_report(wildcards):
+    """The study is a part of the report when it is asked for, and once it has been made."""
+    asked = "study" in workflow.dag_settings.targets
+    made = os.path.exists(f"{STUDY}/summary.json")
+    return study_files() if SETTINGS.study and (asked or made) else []
 
 
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()))

@@ -99,12 +99,13 @@ rule check_mode:
     params:
         # The limits are no param (prepare_jobs sets them): training waits for this check, and another limit of the test
         # split must not train again. Where rows and limits are known, they are checked before any job (sweep.py).
+        trains=lambda wildcards: canonical_json(SETTINGS.mode(wildcards.mode)),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         max_length=SETTINGS.max_length,
         labels=len(SETTINGS.label_names),
         code=fingerprint("check_mode"),
     shell:
-        "python -m scripts.check_mode --mode {wildcards.mode} --rows {input.rows:q}"
+        "python -m scripts.check_mode --mode {wildcards.mode} --trains {params.trains:q} --rows {input.rows:q}"
         ' --limits "$BITSWEEP_LIMITS"'
         " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
         " --output {output:q} > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 # Selection by validation, then one evaluation a mode on the test split.
 # Needs: runs/, encoder/; evaluate_mode alone reads tokens/test.safetensors
-# Makes: runs.csv, epochs.csv, costs.csv, selection.json, evaluation/<mode>.{json,csv}, comparison.json, complete.txt
+# Makes: runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/<mode>.{json,csv},
+#        comparison.json, complete.txt
 
 
 rule collect_runs:
@@ -9,6 +10,8 @@ rule collect_runs:
         runs_of(MODES, "result.json"),
         runs_of(MODES, "history.csv"),
         runs_of(MODES, "costs.json"),
+        runs_of(MODES, "predictions.npy"),
+        validation=f"{RESULTS}/tokens/validation.safetensors",
     output:
         table=f"{RESULTS}/runs.csv",
         epochs=f"{RESULTS}/epochs.csv",
@@ -18,12 +21,14 @@ rule collect_runs:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        grid=lambda wildcards: section_text(SETTINGS, "grid"),
+        grids=canonical_json(SETTINGS.grids),
+        train_sizes="",
         runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
         code=fingerprint("collect_runs"),
     shell:
-        "python -m scripts.collect_runs --grid {params.grid:q} --runs {params.runs:q} --table {output.table:q}"
-        " --epochs {output.epochs:q} --costs {output.costs:q} > {log:q} 2>&1"
+        "python -m scripts.collect_runs --grids {params.grids:q} {params.train_sizes} --runs {params.runs:q}"
+        " --validation {input.validation:q} --table {output.table:q} --epochs {output.epochs:q}"
+        " --costs {output.costs:q} > {log:q} 2>&1"
 
 
 rule select_runs:
@@ -37,9 +42,31 @@ rule select_runs:
     conda:
         "../envs/bitsweep.yaml"
     params:
+        metric=SETTINGS.metric,
         code=fingerprint("select_runs"),
     shell:
-        "python -m scripts.select_runs --runs {input:q} --output {output:q} > {log:q} 2>&1"
+        "python -m scripts.select_runs --runs {input:q} --metric {params.metric} --output {output:q} > {log:q} 2>&1"
+
+
+rule price_selection:
+    """Estimates what picking the best epoch and setting of each mode adds to its validation score."""
+    input:
+        runs_of(MODES, "predictions.npy"),
+        table=rules.collect_runs.output.table,
+        validation=f"{RESULTS}/tokens/validation.safetensors",
+    output:
+        f"{RESULTS}/selection_price.json",
+    log:
+        f"{RESULTS}/logs/price_selection.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        metric=SETTINGS.metric,
+        runs=lambda wildcards, output: f"{os.path.dirname(output[0])}/runs",
+        code=fingerprint("price_selection"),
+    shell:
+        "python -m scripts.price_selection --metric {params.metric} --table {input.table:q} --runs {params.runs:q}"
+        " --validation {input.validation:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule evaluate_mode:
@@ -82,9 +109,10 @@ rule compare_modes:
         "../envs/bitsweep.yaml"
     params:
         modes=MODES,
+        metric=SETTINGS.metric,
         code=fingerprint("compare_modes"),
     shell:
-        "python -m scripts.compare_modes --modes {params.modes} --predictions {input.predictions:q} --output {output:q}"
+        "python -m scripts.compare_modes --modes {params.modes} --metric {params.metric} --predictions {input.predictions:q} --output {output:q}"
         " > {log:q} 2>&1"
 
 

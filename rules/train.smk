@@ -1,6 +1,6 @@
 # The runs of the grid.
 # Needs: encoder/, tokens/train.safetensors, tokens/validation.safetensors; never the test split
-# Makes: precision.json, runs/<run>/{history.csv,result.json,costs.json,weights.safetensors}
+# Makes: precision.json, runs/<run>/{history.csv,result.json,costs.json,predictions.npy,weights.safetensors}
 
 
 rule choose_precision:
@@ -29,10 +29,7 @@ rule train_run:
         precision=rules.choose_precision.output[0],
         checked=rules.check_mode.output[0],
     output:
-        history=f"{RUNS}/{GRID.wildcard_pattern}/history.csv",
-        result=f"{RUNS}/{GRID.wildcard_pattern}/result.json",
-        costs=f"{RUNS}/{GRID.wildcard_pattern}/costs.json",
-        weights=f"{RUNS}/{GRID.wildcard_pattern}/weights.safetensors",
+        **{name: f"{RUNS}/{GRID.wildcard_pattern}/{file}" for name, file in RUN_FILES.items()},
     log:
         f"{RESULTS}/logs/train_run/{GRID.wildcard_pattern}.log",
     conda:
@@ -43,9 +40,12 @@ rule train_run:
         labels=len(SETTINGS.label_names),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         folder=lambda wildcards, output: os.path.dirname(output.result),
+        results=RESULTS,
+        # The study's runs may leave their setting to the selection.
+        selection="",
         code=fingerprint("train_run"),
     shell:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
         " --code {params.code}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " --results {params.results:q} {params.selection} --output {params.folder:q} > {log:q} 2>&1"

@@ -7,15 +7,16 @@ from pathlib import Path
 import bitsweep.imports  # noqa: F401
 from bitsweep.data import check_limits
 from bitsweep.encoder import check_max_length
-from bitsweep.errors import run
+from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, write_text
 from bitsweep.model import build_classifier
-from bitsweep.modes import freeze
+from bitsweep.modes import adapt, freeze
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", required=True, help="the mode")
+    parser.add_argument("--trains", required=True, type=json.loads, help="which parameters it trains, as JSON")
     parser.add_argument("--rows", required=True, help="JSON file with the number of rows of each split")
     parser.add_argument("--limits", required=True, type=json.loads, help="the config's limit section, as JSON")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
@@ -26,7 +27,11 @@ def main() -> None:
     check_limits(read_json(arguments.rows), arguments.limits)
     check_max_length(arguments.encoder / "config.json", arguments.max_length)
     model = build_classifier(arguments.encoder, arguments.labels, seed=0)
-    count = sum(parameter.numel() for parameter in freeze(model, arguments.mode).values())
+    try:
+        adapt(model, arguments.trains, seed=0)
+        count = freeze(model, arguments.trains, seed=0).count
+    except UserError as error:
+        raise UserError(f"grid.mode has {arguments.mode!r}, but {error}") from None
     write_text(arguments.output, f"{count} trainable parameters\n")
 
 

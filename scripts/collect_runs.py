@@ -6,32 +6,44 @@ from pathlib import Path
 
 import pandas as pd
 
+from bitsweep.collection import check_alike, describe_epochs, describe_run, load_labels
 from bitsweep.errors import run
 from bitsweep.files import read_json, whole_file
 from bitsweep.grid import run_path, table_of_runs
-from bitsweep.selection import check_alike, describe_result
+
+KEYS = ["mode", "batch_size", "learning_rate", "seed", "train_size"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grid", required=True, type=json.loads, help="the config's grid section, as JSON")
+    parser.add_argument("--grids", required=True, type=json.loads, help="each mode's grid, as JSON")
+    parser.add_argument("--train-sizes", type=int, nargs="+", help="the study's sizes, where the runs are the study's")
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
+    parser.add_argument("--validation", required=True, help="tokenized validation split, for its labels")
     parser.add_argument("--table", required=True, help="CSV file to write: a row a run")
     parser.add_argument("--epochs", required=True, help="CSV file to write: a row a run and epoch")
     parser.add_argument("--costs", required=True, help="CSV file to write: a row a run, what it has cost")
     arguments = parser.parse_args()
+    more = {"train_size": arguments.train_sizes} if arguments.train_sizes else {}
+    labels = load_labels(arguments.validation)
     rows, histories, costs, results = [], [], [], {}
-    for cell in table_of_runs(arguments.grid).to_dict("records"):
-        folder = arguments.runs / run_path(cell)
+    for cell in table_of_runs(arguments.grids, **more).to_dict("records"):
+        path = run_path(cell)
+        folder = arguments.runs / path
         results[folder] = read_json(folder / "result.json")
-        row = describe_result(results[folder])
+        history = describe_epochs(folder, labels)
+        row = describe_run(cell["mode"], path, results[folder], history)
+        # The study's own word for a run on all examples, too.
+        row["train_size"] = int(cell["train_size"]) if more else None
         rows.append(row)
-        setting = {key: row[key] for key in ("mode", "batch_size", "learning_rate", "seed")}
-        histories.append(pd.read_csv(folder / "history.csv").assign(**setting))
-        costs.append({**setting, **read_json(folder / "costs.json")})
+        setting = {key: row[key] for key in KEYS}
+        histories.append(history.assign(**setting))
+        costs.append({**setting, "path": path, **read_json(folder / "costs.json")})
     check_alike(results)
     tables = [(pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)]
     for table, path in [*tables, (pd.DataFrame(costs), arguments.costs)]:
+        # Only the study's runs have sizes of their own.
+        table = table if more else table.drop(columns="train_size")
         with whole_file(path) as part:
             table.to_csv(part, index=False)
 

@@ -12,9 +12,16 @@ from bitsweep.selection import select
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", required=True, help="CSV file with a row a run")
+    parser.add_argument("--metric", required=True, help="what selects")
     parser.add_argument("--output", required=True, help="JSON file to write")
     arguments = parser.parse_args()
-    write_json(arguments.output, select(pd.read_csv(arguments.runs)))
+    runs = pd.read_csv(arguments.runs)
+    if "train_size" in runs:
+        # The study's: for every size of its own.
+        selection = {str(size): select(part, arguments.metric) for size, part in runs.groupby("train_size")}
+    else:
+        selection = select(runs, arguments.metric)
+    write_json(arguments.output, selection)
 
 
 if __name__ == "__main__":

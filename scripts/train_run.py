@@ -1,4 +1,4 @@
-"""Trains one run of the grid and writes its history, its result, its costs and the parameters that it trained.
+"""Trains one run of the grid and writes its history, result, costs, validation predictions and trained parameters.
 
 A run that was trained before from the same settings, data, encoder and code is taken as it was kept; one that was
 interrupted goes on at its checkpoint.
@@ -6,22 +6,39 @@ interrupted goes on at its checkpoint.
 
 import argparse
 import json
+from collections.abc import Iterator
 from pathlib import Path
+
+from safetensors import safe_open
 
 from bitsweep.errors import UserError, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
+from bitsweep.grid import spell_number
 from bitsweep.kept import KeptRuns, key_of
 from bitsweep.locking import waited_for
 
 HISTORY = ["epoch", "steps", "train_loss", "validation_loss", "validation_accuracy"]
-OUTPUTS = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
+OUTPUTS = ["history.csv", "result.json", "costs.json", "predictions.npy", "weights.safetensors"]
 
 
 def describe_sources(arguments: argparse.Namespace) -> dict:
     """Everything that a run's numbers depend on."""
     verdict = read_json(arguments.precision)
+    recipe = {**arguments.recipe, "precision": verdict["precision"], "device": verdict["device"]}
+    if arguments.selection:
+        recipe |= selected_setting(read_json(arguments.selection)[arguments.mode], recipe, arguments.mode)
+    if recipe["train_size"] is not None:
+        with safe_open(arguments.train, framework="np") as file:
+            examples = file.get_slice("labels").get_shape()[0]
+        if recipe["train_size"] > examples:
+            raise UserError(
+                f"study.train_size has {recipe['train_size']}, but the training split has {examples} examples: remove "
+                "it, or raise limit.train."
+            )
+        # A part that is the whole makes one of the sweep's own runs.
+        recipe["train_size"] = None if recipe["train_size"] == examples else recipe["train_size"]
     return {
-        "recipe": {**arguments.recipe, "precision": verdict["precision"], "device": verdict["device"]},
+        "recipe": recipe,
         "labels": arguments.labels,
         "code_sha256": arguments.code,
         "encoder_sha256": sha256_file(arguments.encoder / WEIGHTS),
@@ -29,6 +46,21 @@ def describe_sources(arguments: argparse.Namespace) -> dict:
         "train_sha256": sha256_file(arguments.train),
         "validation_sha256": sha256_file(arguments.validation),
     }
+
+
+def selected_setting(selected: dict | None, recipe: dict, mode: str) -> dict:
+    """What a recipe leaves to its mode's selection."""
+    if selected is None:
+        raise UserError(f"No setting of {mode} was selected that this run could take: see the sweep's report.")
+    return {key: selected[key] for key in ("batch_size", "learning_rate") if recipe[key] is None}
+
+
+def alike(results: Path, recipe: dict) -> Iterator[Path]:
+    """The folders of runs that may have been made from the same recipe: other modes' names, the study's runs."""
+    setting = f"batch_size~{recipe['batch_size']}/learning_rate~{spell_number(recipe['learning_rate'])}"
+    cell = f"mode~*/{setting}/seed~{recipe['seed']}"
+    yield from results.glob(f"runs/{cell}")
+    yield from results.glob(f"study/runs/{cell}/train_size~*")
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -39,8 +71,10 @@ def remove_checkpoints(folder: Path) -> None:
 
 def write_failed(folder: Path, sources: dict, error: str) -> None:
     """Writes the outputs of a run that could not be trained: what it is, and the sentence that says why."""
-    unknown = {"best": None, "diverged": False, "trainable_parameters": None, "weights_sha256": None, "versions": {}}
+    unknown = {key: None for key in ("best", "trainable_parameters", "stored_bytes", "weights_sha256")}
+    unknown |= {"diverged": False, "versions": {}}
     write_text(folder / "history.csv", f"{','.join(HISTORY)}\n")
+    write_text(folder / "predictions.npy", "")
     write_text(folder / "weights.safetensors", "")
     write_json(folder / "costs.json", {"seconds": None, "tokens_per_second": None, "peak_memory_mb": None})
     write_json(folder / "result.json", {"made_from": sources, "failed": error, **unknown})
@@ -55,6 +89,9 @@ def main() -> None:
     parser.add_argument("--train", required=True, help="tokenized training split")
     parser.add_argument("--validation", required=True, help="tokenized validation split")
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
+    parser.add_argument("--selection", help="JSON file of the selection that tells what is null in the recipe")
+    parser.add_argument("--mode", help="the mode's name in the selection")
+    parser.add_argument("--results", type=Path, help="folder of the experiment, whose finished runs may be this one's")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     folder, sources = arguments.output, describe_sources(arguments)
@@ -62,7 +99,8 @@ def main() -> None:
     # A process that a killed Snakemake has left behind may still train this run: then its result is taken.
     with waited_for(folder / ".lock", "Another process trains this run: waiting for its result."):
         checkpoint = folder / ".checkpoint.safetensors"
-        if kept.restore(key):
+        others = alike(arguments.results, sources["recipe"]) if arguments.results else ()
+        if kept.restore(key) or kept.adopt(key, others):
             print("Trained before from the same settings, data, encoder and code: taken as it was kept.")
             remove_checkpoints(folder)
             return

@@ -1,0 +1,119 @@
+# The training-size study: every mode on parts of the training split.
+# Needs: encoder/, tokens/, precision.json, selection.json; evaluate_study alone reads tokens/test.safetensors
+# Makes: study/runs/<run>/, study/{runs,epochs,costs}.csv, study/selection.json, study/evaluation/<mode>.{json,csv},
+#        study/summary.json, report/tables/study.*, report/figures/score_by_size.*
+
+
+use rule train_run as train_study_run with:
+    input:
+        **dict(rules.train_run.input.items()),
+        # Only where it leaves a setting to the selection.
+        selection=lambda wildcards: (
+            [rules.select_runs.output[0]] if SELECTED in (wildcards.batch_size, wildcards.learning_rate) else []
+        ),
+    output:
+        **{name: f"{STUDY}/runs/{STUDY_GRID.wildcard_pattern}/{file}" for name, file in RUN_FILES.items()},
+    log:
+        f"{RESULTS}/logs/train_study_run/{STUDY_GRID.wildcard_pattern}.log",
+    params:
+        recipe=lambda wildcards: recipe_text(SETTINGS, dict(wildcards.items())),
+        labels=len(SETTINGS.label_names),
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        folder=lambda wildcards, output: os.path.dirname(output.result),
+        results=RESULTS,
+        selection=lambda wildcards, input: (
+            f"--selection {input.selection} --mode {wildcards.mode}" if input.selection else ""
+        ),
+        code=fingerprint("train_run"),
+
+
+use rule collect_runs as collect_study with:
+    input:
+        [study_runs(file) for file in ("result.json", "history.csv", "costs.json", "predictions.npy")],
+        validation=f"{RESULTS}/tokens/validation.safetensors",
+    output:
+        table=f"{STUDY}/runs.csv",
+        epochs=f"{STUDY}/epochs.csv",
+        costs=f"{STUDY}/costs.csv",
+    log:
+        f"{RESULTS}/logs/collect_study.log",
+    params:
+        grids=canonical_json(study_grids(SETTINGS)),
+        train_sizes=f"--train-sizes {' '.join(map(str, SETTINGS.study.train_size))}",
+        runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
+        code=fingerprint("collect_runs"),
+
+
+use rule select_runs as select_study with:
+    input:
+        rules.collect_study.output.table,
+    output:
+        f"{STUDY}/selection.json",
+    log:
+        f"{RESULTS}/logs/select_study.log",
+
+
+rule evaluate_study:
+    """Evaluates a mode's selected runs of every size on the test split."""
+    input:
+        selection=rules.select_study.output[0],
+        weights=lambda wildcards: study_runs("weights.safetensors", wildcards.mode),
+        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        test=f"{RESULTS}/tokens/test.safetensors",
+    output:
+        scores=f"{STUDY}/evaluation/{{mode}}.json",
+        predictions=f"{STUDY}/evaluation/{{mode}}.csv",
+    log:
+        f"{RESULTS}/logs/evaluate_study/{{mode}}.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    threads: SETTINGS.training.threads
+    params:
+        runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        code=fingerprint("evaluate_study"),
+    shell:
+        "python -m scripts.evaluate_study --mode {wildcards.mode} --selection {input.selection:q}"
+        " --runs {params.runs:q} --encoder {params.encoder:q} --test {input.test:q} --output {output.scores:q}"
+        " --predictions {output.predictions:q} > {log:q} 2>&1"
+
+
+rule summarize_study:
+    """Puts the study's numbers into its summary and its table."""
+    input:
+        selection=rules.select_study.output[0],
+        scores=expand(rules.evaluate_study.output.scores, mode=MODES),
+        predictions=expand(rules.evaluate_study.output.predictions, mode=MODES),
+    output:
+        f"{STUDY}/summary.json",
+        multiext(f"{REPORT}/tables/study.", "csv", "md", "tex"),
+    log:
+        f"{RESULTS}/logs/summarize_study.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        modes=MODES,
+        metric=SETTINGS.metric,
+        table=lambda wildcards, output: output[1],
+        code=fingerprint("summarize_study"),
+    shell:
+        "python -m scripts.summarize_study --modes {params.modes} --metric {params.metric}"
+        " --selection {input.selection:q} --scores {input.scores:q} --predictions {input.predictions:q}"
+        " --summary {output[0]:q} --table {params.table:q} > {log:q} 2>&1"
+
+
+rule plot_size:
+    """Draws the test score of every mode over the size of its training set."""
+    input:
+        rules.summarize_study.output[0],
+    output:
+        multiext(f"{REPORT}/figures/score_by_size.", "svg", "png", "json"),
+    log:
+        f"{RESULTS}/logs/plot_size.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        code=fingerprint("plot_size"),
+    shell:
+        "python -m scripts.plot_size --summary {input:q} --svg {output[0]:q} --png {output[1]:q} --spec {output[2]:q}"
+        " > {log:q} 2>&1"

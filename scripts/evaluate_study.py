@@ -1,0 +1,40 @@
+"""Evaluates a mode's selected runs of every size of the training-size study on the test split."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+import bitsweep.imports  # noqa: F401
+from bitsweep.errors import run
+from bitsweep.evaluation import evaluate
+from bitsweep.files import read_json, sha256_file, whole_file, write_json
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mode", required=True, help="the mode")
+    parser.add_argument("--selection", required=True, help="JSON file of the study's selection")
+    parser.add_argument("--runs", required=True, type=Path, help="folder of the study's runs")
+    parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
+    parser.add_argument("--test", required=True, help="tokenized test split")
+    parser.add_argument("--output", required=True, help="JSON file to write")
+    parser.add_argument("--predictions", required=True, help="CSV file to write: a row a size, seed and test example")
+    arguments = parser.parse_args()
+    test, scores, tables = load_tokens(arguments.test), {}, []
+    for size, chosen in read_json(arguments.selection).items():
+        if chosen[arguments.mode] is None:
+            print(f"All runs of {arguments.mode} on {size} examples diverged or failed: there is nothing to evaluate.")
+            continue
+        scores[size], table = evaluate(arguments.mode, chosen[arguments.mode], arguments.runs, arguments.encoder, test)
+        tables.append(table[["seed", "example", "label", "prediction"]].assign(train_size=int(size)))
+    columns = ["seed", "example", "label", "prediction", "train_size"]
+    with whole_file(arguments.predictions) as part:
+        (pd.concat(tables) if tables else pd.DataFrame(columns=columns)).to_csv(part, index=False)
+    # By this a reader of the scores knows whether the predictions are theirs.
+    write_json(arguments.output, {"sizes": scores, "predictions_sha256": sha256_file(arguments.predictions)})
+
+
+if __name__ == "__main__":
+    run(main)
