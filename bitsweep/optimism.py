@@ -78,8 +78,8 @@ def selection_price(
     The score in the bag less that out of it is no measure of the price: examples drawn twice make it √2 too large where
     no setting is better than another (20 of them on 1,000 examples, accuracy 0.5, 400 simulations: true price 2.9
     points, this 2.9, in-bag less out-of-bag 4.2, Efron's optimism 2.1). Where settings do differ, this is too large
-    rather than too small, by up to half. The interval had the observed score less the true one in 95 % or more of the
-    simulations, in each of 28 scenarios.
+    rather than too small, in simulations by up to some half. The interval had the observed score less the true one in
+    about 95 % of the simulations or more, in each of 28 scenarios.
 
     Metrics other than accuracy take scikit-learn some 2 ms a score: they get fewer resamples, for 20 runs of 4 epochs
     150, in less than half a minute.
