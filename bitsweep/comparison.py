@@ -1,15 +1,22 @@
-"""How sure the test numbers are: intervals of accuracies and of paired differences."""
+"""How sure the test numbers are: intervals of scores, intervals and tests of paired differences."""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+from statsmodels.stats import contingency_tables
+from statsmodels.stats.multitest import multipletests
 
+from bitsweep.metrics import confusion, score_one
+from bitsweep.resampling import draw_counts, score_resamples
 from bitsweep.seeding import generator
 
-LEVEL = 0.95
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
 RESAMPLES = 9999
+# Of metrics that scikit-learn computes one resample at a time, some 2 ms each.
+SCORED_RESAMPLES = 999
 
 
 def accuracy_interval(accuracy: float, examples: int) -> tuple[float, float]:
@@ -39,34 +46,150 @@ def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, f
     return float(interval.low), float(interval.high)
 
 
-def correct_answers(predictions: pd.DataFrame) -> np.ndarray:
-    """1 for each test example answered right, 0 else, or the mean of these over the seeds: shape (examples,)."""
-    right = (predictions["prediction"] == predictions["label"]).astype(float)
-    return right.groupby(predictions["example"]).mean().to_numpy()
+def percentile_interval(scores: np.ndarray) -> tuple[float, float]:
+    """The percentile bootstrap's interval (Efron, 1981) of what was scored on resamples: shape (resamples,)."""
+    low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
-def compare(predictions: dict[str, pd.DataFrame]) -> dict:
-    """Intervals of every mode's test accuracy, and of every pair's difference on the same examples.
+def by_seed(table: pd.DataFrame) -> tuple[pd.Series, dict[int, np.ndarray]]:
+    """The labels by example, and each seed's predictions in the same order, of shape (examples,).
 
-    `predictions` has for each mode the table that `evaluation.evaluate` gives.
+    Raises ValueError where a seed lacks an example or has it twice.
     """
-    correct = {mode: correct_answers(table) for mode, table in predictions.items()}
-    differences = []
-    for first, second in itertools.combinations(correct, 2):
-        low, high = difference_interval(correct[first], correct[second])
-        differences.append(
+    predictions = table.pivot(index="example", columns="seed", values="prediction")
+    if predictions.isna().any(axis=None):
+        raise ValueError("the seeds were not tested on the same examples")
+    labels = table.groupby("example")["label"].first()
+    return labels, {int(seed): predictions[seed].to_numpy() for seed in predictions}
+
+
+def align(tables: dict[str, pd.DataFrame]) -> tuple[np.ndarray, dict[str, dict[int, np.ndarray]]]:
+    """The labels, and each mode's predictions by seed, of shape (examples,). ValueError where examples differ."""
+    runs, labels = {}, None
+    for mode, table in tables.items():
+        own, runs[mode] = by_seed(table)
+        labels = own if labels is None else labels
+        if not own.equals(labels):
+            raise ValueError(f"{mode} was not tested on the examples of the other modes")
+    return np.array(labels), runs
+
+
+def mcnemar_by_seed(labels: np.ndarray, first: dict, second: dict) -> dict[int, float]:
+    """The exact p-value of McNemar's test (1947) for each seed of both modes: is each right as often as the other?
+
+    `first` and `second` are predictions by seed.
+    """
+    tables = {seed: confusion(first[seed] == labels, second[seed] == labels, 2) for seed in first if seed in second}
+    return {seed: float(contingency_tables.mcnemar(table, exact=True).pvalue) for seed, table in tables.items()}
+
+
+def seed_differences(differences: np.ndarray) -> dict | None:
+    """Mean, standard deviation and Student's interval of paired differences, one a seed; None of fewer than two.
+
+    It covers the drawing of seeds, not that of examples.
+    """
+    if len(differences) < 2:
+        return None
+    mean = float(differences.mean())
+    low = high = mean
+    # Equal differences of scores may differ in their last digit, of which scipy would make an interval.
+    if np.ptp(differences) > 1e-12:
+        low, high = stats.ttest_1samp(differences, 0).confidence_interval(LEVEL)
+    return {
+        "n": len(differences),
+        "mean": mean,
+        "sd": float(differences.std(ddof=1)),
+        "interval": [float(low), float(high)],
+    }
+
+
+def correct_by_holm(p_values: list[float]) -> list[float]:
+    """Holm's correction (1979) of p-values for their number."""
+    # statsmodels fails without any.
+    return multipletests(p_values, method="holm")[1].tolist() if p_values else []
+
+
+def excludes_zero(interval: list[float]) -> bool:
+    return not interval[0] <= 0 <= interval[1]
+
+
+def failing_condition(pair: dict) -> str | None:
+    """The first condition of a difference beyond chance that a pair fails: examples, mcnemar, seeds; None where none.
+
+    With fewer than two seeds in common, there is no condition on seeds.
+    """
+    if not pair["excludes_zero"]:
+        return "examples"
+    if pair["mcnemar"]["p_holm"] >= ALPHA:
+        return "mcnemar"
+    if pair["seeds"] is not None and not excludes_zero(pair["seeds"]["interval"]):
+        return "seeds"
+    return None
+
+
+def compare(predictions: dict[str, pd.DataFrame], metric: str) -> dict:
+    """Intervals of every mode's test score, and of every pair's difference on the same examples, with tests.
+
+    `predictions` has for each mode the table that `evaluation.evaluate` gives, `metric` is one of metrics.METRICS.
+    Scores, and the differences of modes, are means over all seeds of a mode. What pairs seeds (McNemar's test,
+    Student's interval) uses the seeds that both modes have. Intervals are of the level `level`; `intervals` and each
+    pair's `interval` cover the drawing of test examples, `seeds` (None of fewer than two) that of seeds. A pair is
+    `beyond_chance` where all conditions hold, else `reason` is the one that `failing_condition` gives.
+
+    Of McNemar's p-values, one a seed, the largest counts. This is an intersection-union test (Berger, 1982) that the
+    modes differ whichever of the seeds is taken: valid however the seeds depend on each other, and conservative. Where
+    no seed is in common the p-value is 1. Holm's correction is over all pairs.
+
+    Raises ValueError where the modes were not tested on the same examples.
+    """
+    labels, runs = align(predictions)
+    scores = {
+        mode: {seed: score_one(metric, labels, run) for seed, run in of_seed.items()} for mode, of_seed in runs.items()
+    }
+    right = {mode: np.mean([run == labels for run in of_seed.values()], axis=0) for mode, of_seed in runs.items()}
+    wilson = {mode: list(accuracy_interval(values.mean(), len(values))) for mode, values in right.items()}
+    resampled = {} if metric == "accuracy" else resample_scores(metric, labels, runs)
+    pairs = []
+    for first, second in itertools.combinations(runs, 2):
+        if metric == "accuracy":
+            interval = difference_interval(right[first], right[second])
+        else:
+            interval = percentile_interval(resampled[first] - resampled[second])
+        p_by_seed = mcnemar_by_seed(labels, runs[first], runs[second])
+        pairs.append(
             {
                 "first": first,
                 "second": second,
-                "difference": float(correct[first].mean() - correct[second].mean()),
-                "interval": [low, high],
-                "excludes_zero": not low <= 0 <= high,
+                "difference": float(np.mean(list(scores[first].values())) - np.mean(list(scores[second].values()))),
+                "interval": list(interval),
+                "mcnemar": {
+                    "p": max(p_by_seed.values(), default=1.0),
+                    "p_by_seed": {str(seed): p for seed, p in p_by_seed.items()},
+                },
+                "seeds": seed_differences(np.array([scores[first][seed] - scores[second][seed] for seed in p_by_seed])),
+                "excludes_zero": excludes_zero(interval),
             }
         )
+    for pair, p_holm in zip(pairs, correct_by_holm([pair["mcnemar"]["p"] for pair in pairs]), strict=True):
+        pair["mcnemar"]["p_holm"] = p_holm
+        pair["reason"] = failing_condition(pair)
+        pair["beyond_chance"] = pair["reason"] is None
     return {
         "level": LEVEL,
-        "accuracy_intervals": {
-            mode: list(accuracy_interval(values.mean(), len(values))) for mode, values in correct.items()
-        },
-        "differences": differences,
+        "metric": metric,
+        "intervals": {mode: list(percentile_interval(values)) for mode, values in resampled.items()} or wilson,
+        "accuracy_intervals": wilson,
+        "differences": pairs,
+    }
+
+
+def resample_scores(metric: str, labels: np.ndarray, runs: dict[str, dict[int, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Each mode's score, mean over seeds, on the same resamples of the examples for all modes: shape (resamples,)."""
+    if not runs:
+        return {}
+    counts = draw_counts(generator("bootstrap", len(labels)), len(labels), SCORED_RESAMPLES)
+    return {
+        mode: np.mean([score_resamples(metric, labels, run, counts) for run in of_seed.values()], axis=0)
+        for mode, of_seed in runs.items()
     }

@@ -1,4 +1,4 @@
-"""Computes the intervals of the modes' test accuracies and of their differences."""
+"""Computes the intervals of the modes' test scores and of their differences, and tests these."""
 
 import argparse
 
@@ -7,16 +7,19 @@ import pandas as pd
 from bitsweep.comparison import compare
 from bitsweep.errors import run
 from bitsweep.files import write_json
+from bitsweep.metrics import METRICS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modes", required=True, nargs="+", help="the modes")
     parser.add_argument("--predictions", required=True, nargs="+", help="their predictions, in the same order")
+    parser.add_argument("--metric", required=True, choices=METRICS, help="the score that is compared")
     parser.add_argument("--output", required=True, help="JSON file to write")
     arguments = parser.parse_args()
     pairs = zip(arguments.modes, map(pd.read_csv, arguments.predictions), strict=True)
-    write_json(arguments.output, compare({mode: table for mode, table in pairs if len(table)}))
+    tables = {mode: table for mode, table in pairs if len(table)}
+    write_json(arguments.output, compare(tables, arguments.metric))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,46 @@
+"""The scores of predicted classes: settings select by one of them, reports show all.
+
+scikit-learn computes them. It is imported where it is used: who needs the names alone need not wait for it.
+"""
+
+import numpy as np
+
+METRICS = ("accuracy", "macro_f1", "matthews")
+METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "matthews": "Matthews correlation"}
+
+
+def score_predictions(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
+) -> dict[str, float]:
+    """Every metric of METRICS. All arguments have shape (examples,); an example of weight 0 counts as absent."""
+    return {metric: score_one(metric, labels, predictions, weights) for metric in METRICS}
+
+
+def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """One metric of METRICS; ValueError on another name.
+
+    Macro F1 is the mean of F1 over the classes that are anyone's label or prediction. Matthews' correlation (1975, for
+    more classes Gorodkin, 2004) is 0 where all labels or all predictions are of one class, as it is undefined there.
+    """
+    from sklearn import metrics
+
+    if weights is not None:
+        present = weights > 0
+        labels, predictions, weights = labels[present], predictions[present], weights[present]
+    if metric == "accuracy":
+        return float(metrics.accuracy_score(labels, predictions, sample_weight=weights))
+    if metric == "macro_f1":
+        return float(metrics.f1_score(labels, predictions, average="macro", sample_weight=weights, zero_division=0))
+    if metric == "matthews":
+        # scikit-learn says 0 too, but warns for each of a bootstrap's resamples.
+        if np.ptp(labels) == 0 or np.ptp(predictions) == 0:
+            return 0.0
+        return float(metrics.matthews_corrcoef(labels, predictions, sample_weight=weights))
+    raise ValueError(f"unknown metric {metric}")
+
+
+def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
+    """How many examples of each class (rows) were predicted as each class (columns): classes x classes counts."""
+    from sklearn.metrics import confusion_matrix
+
+    return confusion_matrix(labels, predictions, labels=range(classes)).tolist()
