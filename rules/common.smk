@@ -41,6 +41,9 @@ MODES = SETTINGS.grid.mode
 TABLES = ["encoder_input", "grid", "validation", "runs", "costs", "test"]
 RUN_FILES = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+# For readers of the page and of papers, and for programs.
+TABLE_FORMATS = ["csv", "md", "tex"]
+FIGURE_FORMATS = ["svg", "png", "json"]
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
