@@ -2,6 +2,7 @@
 
 snakemake --cores N                                   the default experiment, config.yaml
 snakemake --cores N --configfile configs/imdb.yaml    another experiment
+snakemake --report report.html                        its results with how each was made, once they are there
 """
 
 from snakemake.utils import min_version
@@ -12,6 +13,9 @@ min_version("9.27")
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
+
+
+report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
@@ -33,8 +37,8 @@ rule all:
         f"{REPORT}/index.html",
         f"{REPORT}/report.md",
         f"{REPORT}/summary.json",
-        expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=["csv", "md"]),
-        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=["svg", "png"]),
+        expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=TABLE_FORMATS),
+        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=FIGURE_FORMATS),
         # What the report was made from: Snakemake makes deleted files again only where a target names them.
         [runs_of(MODES, file) for file in RUN_FILES.values()],
         expand(f"{RESULTS}/evaluation/{{mode}}.{{suffix}}", mode=MODES, suffix=["json", "csv"]),

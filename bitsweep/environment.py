@@ -1,6 +1,7 @@
-"""The environment that jobs inherit from Snakemake."""
+"""The environment that jobs inherit from Snakemake, and the commit that they are of."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,3 +18,19 @@ def prepare_jobs(root: str, results: str, limits: str) -> None:
     # A line of progress reaches the log when it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+
+
+def commit_of(root: str | Path) -> str | None:
+    """The git commit of the workflow in `root`, with `-dirty` where files differ from it.
+
+    None without git, and where the workflow is no part of a repository, as in a copy of its files.
+    """
+    for question in (["ls-files", "--error-unmatch", "Snakefile"], ["describe", "--always", "--dirty"]):
+        try:
+            # Without optional locks git only reads: another git process beside it is not disturbed.
+            done = subprocess.run(["git", "--no-optional-locks", *question], cwd=root, capture_output=True, text=True)
+        except OSError:
+            return None
+        if done.returncode:
+            return None
+    return done.stdout.strip()

@@ -1,16 +1,9 @@
-"""The report: one Markdown text, and the same as an HTML page that holds its figures and opens without a network."""
-
-import base64
-import html
-import mimetypes
-from pathlib import Path
+"""The report as one Markdown text; `page.py` makes the HTML page of it."""
 
 import pandas as pd
-from markdown_it import MarkdownIt
 
 from bitsweep import prose, tables
 
-STYLE = Path(__file__).with_name("report.css")
 INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
 GROUPS = {
     "sentences": "Two sentences, each read alone, padded to the longer one:",
@@ -24,6 +17,7 @@ def section(title: str, *parts: str) -> str:
 
 
 def figure(name: str, caption: str) -> str:
+    """A figure that a rule draws to `figures/<name>.svg`; figures on successive lines stand side by side."""
     return f"![{caption}](figures/{name}.svg)"
 
 
@@ -132,6 +126,7 @@ def methods_section(summary: dict) -> str:
     split = experiment["split"]
     versions = "; and ".join(environment["versions"])
     peak = environment["peak_memory_mb"]
+    commit = f"BitSweep's commit {environment['commit']}" if environment["commit"] else "BitSweep outside a repository"
     memory = f" and at most {peak / 1000:.1f} GB of memory each" if peak else ""
     return section(
         "Methods",
@@ -146,7 +141,10 @@ def methods_section(summary: dict) -> str:
         f"at {100 * summary['interval_level']:.0f} %.",
         f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
         f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
-        f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}.",
+        f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}. "
+        f"These numbers were put together by {commit}.",
+        "Every table is beside this page as CSV, Markdown and LaTeX (`tables/`, with the rules of LaTeX's package "
+        "booktabs), every figure as SVG and PNG (`figures/`).",
     )
 
 
@@ -189,25 +187,3 @@ def compose(
         runs_section(runs, costs),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def to_html(markdown: str, title: str, folder: Path) -> str:
-    """The page for a report's Markdown, with the style and the images under `folder` put into it."""
-    converter = MarkdownIt("commonmark", {"html": False}).enable("table")
-
-    def image(self, tokens, index, options, env):
-        token = tokens[index]
-        path = folder / token.attrs["src"]
-        kind = mimetypes.guess_type(path.name)[0]
-        data = base64.b64encode(path.read_bytes()).decode()
-        return f'<img src="data:{kind};base64,{data}" alt="{html.escape(token.content)}">'
-
-    converter.add_render_rule("image", image)
-    converter.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>')
-    converter.add_render_rule("table_close", lambda *_: "</table></div>")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
-        f"<body>\n<main>\n{converter.render(markdown)}</main>\n</body>\n</html>\n"
-    )

@@ -1,8 +1,10 @@
-"""The report's tables: numbers for programs as CSV, the same for readers as Markdown."""
+"""The report's tables: numbers for programs as CSV, the same for readers as Markdown and for papers as LaTeX."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
+from tabulate import tabulate
 
 from bitsweep.files import whole_file, write_text
 from bitsweep.grid import spell_number
@@ -90,10 +92,27 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 def to_markdown(table: pd.DataFrame) -> str:
     """A readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
-    numeric = [column for column in table.columns if table[column].map(looks_numeric).all()]
-    align = ["right" if column in numeric else "left" for column in table.columns]
     escaped = table.map(lambda value: str(value).replace("|", "\\|"))
-    return escaped.to_markdown(index=False, disable_numparse=True, colalign=align if len(table) else None)
+    return escaped.to_markdown(index=False, disable_numparse=True, colalign=alignment(table))
+
+
+def to_latex(table: pd.DataFrame) -> str:
+    """A readable table as LaTeX's tabular with the rules of its package booktabs, cells escaped."""
+    rows = table.map(lambda value: " ".join(str(value).split())).values.tolist()
+    latex = tabulate(
+        rows, headers=list(table.columns), tablefmt="latex_booktabs", disable_numparse=True, colalign=alignment(table)
+    )
+    if not rows:
+        latex = latex.replace("{tabular}{}", f"{{tabular}}{{{'l' * len(table.columns)}}}", 1)
+    # What opens a row must not look like an argument of the command before it, `\\` or `\midrule`.
+    return re.sub(r"^( *)(?=[\[*])", r"\1{}", latex, flags=re.MULTILINE)
+
+
+def alignment(table: pd.DataFrame) -> list[str] | None:
+    """Each column's alignment, as tabulate takes it: numbers to the right."""
+    if not len(table):
+        return None
+    return ["right" if table[column].map(looks_numeric).all() else "left" for column in table.columns]
 
 
 def looks_numeric(value: object) -> bool:
@@ -101,7 +120,9 @@ def looks_numeric(value: object) -> bool:
 
 
 def save_table(table: pd.DataFrame, csv: str | Path) -> None:
-    """Writes a table as CSV and, beside it, as Markdown for readers."""
+    """Writes a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
     with whole_file(csv) as part:
         table.to_csv(part, index=False)
-    write_text(Path(csv).with_suffix(".md"), to_markdown(readable(table)) + "\n")
+    shown = readable(table)
+    write_text(Path(csv).with_suffix(".md"), to_markdown(shown) + "\n")
+    write_text(Path(csv).with_suffix(".tex"), to_latex(shown) + "\n")

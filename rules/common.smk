@@ -50,6 +50,9 @@ RUN_FILES = {
     "weights": "weights.safetensors",
 }
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+# For readers of the page and of papers, and for programs.
+TABLE_FORMATS = ["csv", "md", "tex"]
+FIGURE_FORMATS = ["svg", "png", "json"]
 
 STUDY = f"{RESULTS}/study"
 if SETTINGS.study:

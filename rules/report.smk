@@ -1,6 +1,20 @@
 # Tables, figures and prose.
 # Needs: runs.csv, epochs.csv, costs.csv, selection.json, evaluation/, comparison.json
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
+# What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
+
+# The tables that summarize makes, each with its category in `snakemake --report`.
+SUMMARY_TABLES = {"grid": "Data", "validation": "Validation", "test": "Test", "runs": "Runs", "costs": "Costs"}
+
+
+def reported_table(table):
+    """A table's CSV file, marked for `snakemake --report`."""
+    return report(
+        f"{REPORT}/tables/{table}.csv",
+        caption=f"../report/{table}.rst",
+        category=SUMMARY_TABLES[table],
+        labels={"result": f"table: {table}"},
+    )
 
 
 rule describe_input:
@@ -9,8 +23,14 @@ rule describe_input:
         rows=f"{RESULTS}/data/train.parquet",
         tokenizer=f"{ENCODER}/tokenizer.json",
     output:
-        csv=f"{REPORT}/tables/encoder_input.csv",
+        csv=report(
+            f"{REPORT}/tables/encoder_input.csv",
+            caption="../report/encoder_input.rst",
+            category="Data",
+            labels={"result": "what the encoder reads"},
+        ),
         markdown=f"{REPORT}/tables/encoder_input.md",
+        latex=f"{REPORT}/tables/encoder_input.tex",
     log:
         f"{RESULTS}/logs/describe_input.log",
     conda:
@@ -30,8 +50,14 @@ rule plot_heatmap:
         runs=rules.collect_runs.output.table,
         selection=rules.select_runs.output[0],
     output:
-        svg=f"{REPORT}/figures/heatmap_{{mode}}.svg",
+        svg=report(
+            f"{REPORT}/figures/heatmap_{{mode}}.svg",
+            caption="../report/heatmap.rst",
+            category="Validation",
+            labels={"result": "heat map of {mode}"},
+        ),
         png=f"{REPORT}/figures/heatmap_{{mode}}.png",
+        chart=f"{REPORT}/figures/heatmap_{{mode}}.json",
     log:
         f"{RESULTS}/logs/plot_heatmap/{{mode}}.log",
     conda:
@@ -40,7 +66,7 @@ rule plot_heatmap:
         code=fingerprint("plot_heatmap"),
     shell:
         "python -m scripts.plot_heatmap --mode {wildcards.mode} --runs {input.runs:q} --selection {input.selection:q}"
-        " --svg {output.svg:q} --png {output.png:q} > {log:q} 2>&1"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule plot_learning_curves:
@@ -49,8 +75,14 @@ rule plot_learning_curves:
         epochs=rules.collect_runs.output.epochs,
         selection=rules.select_runs.output[0],
     output:
-        svg=f"{REPORT}/figures/learning_curves.svg",
+        svg=report(
+            f"{REPORT}/figures/learning_curves.svg",
+            caption="../report/learning_curves.rst",
+            category="Validation",
+            labels={"result": "learning curves"},
+        ),
         png=f"{REPORT}/figures/learning_curves.png",
+        chart=f"{REPORT}/figures/learning_curves.json",
     log:
         f"{RESULTS}/logs/plot_learning_curves.log",
     conda:
@@ -59,7 +91,7 @@ rule plot_learning_curves:
         code=fingerprint("plot_learning_curves"),
     shell:
         "python -m scripts.plot_learning_curves --epochs {input.epochs:q} --selection {input.selection:q}"
-        " --svg {output.svg:q} --png {output.png:q} > {log:q} 2>&1"
+        " --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule summarize:
@@ -74,11 +106,8 @@ rule summarize:
         tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=["train", "validation", "test"]),
     output:
         f"{REPORT}/summary.json",
-        expand(
-            f"{REPORT}/tables/{{table}}.{{suffix}}",
-            table=[table for table in TABLES if table != "encoder_input"],
-            suffix=["csv", "md"],
-        ),
+        [reported_table(table) for table in SUMMARY_TABLES],
+        expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=SUMMARY_TABLES, suffix=TABLE_FORMATS[1:]),
     log:
         f"{RESULTS}/logs/summarize.log",
     conda:
@@ -98,16 +127,21 @@ rule write_report:
     input:
         rules.summarize.output,
         rules.describe_input.output,
-        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=["svg", "png"]),
+        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=FIGURE_FORMATS),
     output:
         f"{REPORT}/report.md",
-        f"{REPORT}/index.html",
+        report(
+            f"{REPORT}/index.html",
+            caption="../report/page.rst",
+            category="The report",
+            labels={"result": "the whole report as a page"},
+        ),
     log:
         f"{RESULTS}/logs/write_report.log",
     conda:
         "../envs/bitsweep.yaml"
     params:
         folder=lambda wildcards, output: os.path.dirname(output[0]),
-        code=fingerprint("write_report", "bitsweep/report.css"),
+        code=fingerprint("write_report", "bitsweep/report.css", "bitsweep/page.js"),
     shell:
         "python -m scripts.write_report --report {params.folder:q} > {log:q} 2>&1"

@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
     parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
     parser.add_argument("--rows", required=True, help="Parquet file of the training split")
-    parser.add_argument("--output", required=True, help="CSV file to write")
+    parser.add_argument("--output", required=True, help="CSV file to write, with a Markdown and a LaTeX file beside it")
     arguments = parser.parse_args()
     texts = pd.read_parquet(arguments.rows, columns=["text"])["text"]
     save_table(encoder_inputs(arguments.encoder, arguments.max_length, texts), arguments.output)

@@ -14,11 +14,10 @@ def main() -> None:
     parser.add_argument("--mode", required=True, help="the mode")
     parser.add_argument("--runs", required=True, help="CSV file with a row a run")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
-    parser.add_argument("--svg", required=True, help="SVG file to write")
-    parser.add_argument("--png", required=True, help="PNG file to write")
+    parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     selected = read_json(arguments.selection)[arguments.mode]
-    save_chart(heat_map(pd.read_csv(arguments.runs), arguments.mode, selected), arguments.svg, arguments.png)
+    save_chart(heat_map(pd.read_csv(arguments.runs), arguments.mode, selected), arguments.output)
 
 
 if __name__ == "__main__":

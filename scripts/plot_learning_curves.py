@@ -13,11 +13,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", required=True, help="CSV file with a row a run and epoch")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
-    parser.add_argument("--svg", required=True, help="SVG file to write")
-    parser.add_argument("--png", required=True, help="PNG file to write")
+    parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     chart = learning_curves(pd.read_csv(arguments.epochs), read_json(arguments.selection))
-    save_chart(chart, arguments.svg, arguments.png)
+    save_chart(chart, arguments.output)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Puts an experiment's numbers together: summary.json, and the report's tables as CSV and Markdown."""
+"""Puts an experiment's numbers together: summary.json, and the report's tables as CSV, Markdown and LaTeX."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bitsweep import tables
+from bitsweep.environment import commit_of
 from bitsweep.errors import run
 from bitsweep.files import read_json, write_json
 from bitsweep.summary import summarize
@@ -32,6 +33,7 @@ def main() -> None:
     environment = {
         **read_json(arguments.precision),
         "encoder_sha256": runs["encoder_sha256"].iloc[0],
+        "commit": commit_of(Path(__file__).resolve().parent.parent),
         "versions": sorted(runs["versions"].dropna().unique()),
         "run_seconds": round(float(costs["seconds"].sum()), 1),
         "peak_memory_mb": None if costs["peak_memory_mb"].isna().all() else float(costs["peak_memory_mb"].max()),

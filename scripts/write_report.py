@@ -7,7 +7,8 @@ import pandas as pd
 
 from bitsweep.errors import run
 from bitsweep.files import read_json, write_text
-from bitsweep.report import compose, to_html
+from bitsweep.page import to_html
+from bitsweep.report import compose
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "rules", "scripts"]
+PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
 
 
 class Workspace:

@@ -1,13 +1,18 @@
 """The report's prose follows its numbers, and whatever the data hold is shown as it is."""
 
 import copy
+import shutil
+import subprocess
 
 import pandas as pd
 import pytest
 
 from bitsweep import prose
-from bitsweep.report import input_section, to_html
-from bitsweep.tables import readable, to_markdown
+from bitsweep.environment import commit_of
+from bitsweep.page import to_html
+from bitsweep.report import input_section
+from bitsweep.tables import readable, to_latex, to_markdown
+from tests.conftest import ROOT
 
 
 def entry(accuracy: float, parameters: int, low: float, high: float) -> dict:
@@ -123,7 +128,7 @@ def test_texts_are_shown_as_they_are(tmp_path):
     row = {"group": "reviews", "text": text, "position": 0, "token": "<i>|", "input_ids": 5}
     inputs = pd.DataFrame([{**row, "token_type_ids": 0, "attention_mask": 1}])
     page = to_html(input_section(inputs), "title", tmp_path)
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "&lt;b&gt;*bold*&lt;/b&gt; | [link](x) `code` $x$ &lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert '<td style="text-align:left">&lt;i&gt;|</td>' in page
 
@@ -142,3 +147,38 @@ def test_tables_for_readers():
     ]
     assert lines[0] == ["mode", "learning rate", "test accuracy", "epoch"]
     assert lines[2:] == [["full", "3e-4", "87.43 %", "4"], ["bitfit", "5e-5", "", ""]]
+
+
+def test_tables_for_papers():
+    """As LaTeX: escaped, and no row opens as an argument of the command that ends the row before it."""
+    table = pd.DataFrame({"token": ["[CLS]", "* 5 % & $x$ #_"], "test_accuracy": [0.87432, None]})
+    assert [" ".join(line.split()) for line in to_latex(readable(table)).splitlines()] == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"token & test accuracy \\",
+        r"\midrule",
+        r"{}[CLS] & 87.43 \% \\",
+        r"{}* 5 \% \& \$x\$ \#\_ & \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    assert r"\begin{tabular}{ll}" in to_latex(table[:0])
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
+def test_the_commit_is_the_workflow_s_own(tmp_path):
+    assert commit_of(tmp_path) is None
+    git = ["git", "-c", "user.name=name", "-c", "user.email=mail"]
+    subprocess.run([*git, "init", "-q", tmp_path], check=True)
+    (tmp_path / "other").write_text("")
+    for arguments in (["add", "other"], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run([*git, "-C", tmp_path, *arguments], check=True)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    # A copy of the workflow in another repository.
+    assert commit_of(tmp_path) is None
+    for arguments in (["add", "Snakefile"], ["commit", "-q", "-m", "Add"]):
+        subprocess.run([*git, "-C", tmp_path, *arguments], check=True)
+    commit = commit_of(tmp_path)
+    assert len(commit) >= 7
+    (tmp_path / "Snakefile").write_text("changed")
+    assert commit_of(tmp_path) == f"{commit}-dirty"
