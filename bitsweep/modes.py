@@ -145,7 +145,9 @@ def add_lora(model: torch.nn.Module, lora: dict, seed: int) -> None:
         try:
             inject_adapter_in_model(config, model)
         except ValueError as error:
-            raise UserError(f"lora does not fit the encoder: set lora.target to names of its layers ({error}).") from None
+            raise UserError(
+                f"lora does not fit the encoder: set lora.target to names of its layers ({error})."
+            ) from None
 
 
 def adapt(model: torch.nn.Module, mode: dict, seed: int) -> None:

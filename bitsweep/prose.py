@@ -3,14 +3,30 @@
 import math
 
 from bitsweep.grid import spell_number
-from bitsweep.tables import count, percent, percent_range
+from bitsweep.metrics import METRIC_NAMES
+from bitsweep.study import oriented, verdict
+from bitsweep.tables import count, percent, percent_range, plain_range
 
 BITFIT_PAPER = "[Ben Zaken et al., 2022](https://arxiv.org/abs/2106.10199)"
+REASONS = {
+    "examples": "the interval includes zero, so these test examples do not tell which is better",
+    "mcnemar": "McNemar's test, corrected for the number of comparisons, does not tell them apart in every seed",
+    "seeds": "they vary so much from seed to seed that these seeds do not tell which is better",
+}
 
 
-def points(value: float) -> str:
-    """A difference of shares in percentage points, without its sign."""
-    return f"{abs(100 * value):.2f} points"
+def shown(value: float, metric: str) -> str:
+    """A score."""
+    return f"{value:.3f}" if metric == "matthews" else percent(value)
+
+
+def shown_range(interval: list[float], metric: str) -> str:
+    return plain_range(interval) if metric == "matthews" else percent_range(interval)
+
+
+def points(value: float, metric: str = "accuracy") -> str:
+    """A difference of scores without its sign: of shares in percentage points."""
+    return f"{abs(value):.3f}" if metric == "matthews" else f"{abs(100 * value):.2f} points"
 
 
 def join(parts: list[str]) -> str:
@@ -21,41 +37,73 @@ def evaluated(summary: dict) -> dict[str, dict]:
     return {mode: entry for mode, entry in summary["modes"].items() if entry["test"]}
 
 
-def difference_sentence(difference: dict, level: float) -> str:
+def metric_of(summary: dict) -> str:
+    return summary["experiment"]["metric"]
+
+
+def metric_name(summary: dict) -> str:
+    return METRIC_NAMES[metric_of(summary)]
+
+
+def towards(pair: dict) -> dict:
+    """A difference as that of the better mode over the other: its names, its lead and the lead's intervals."""
+    sign = -1 if pair["difference"] < 0 else 1
+    names = (pair["first"], pair["second"])[::sign]
+    seeds = pair["seeds"] and {**pair["seeds"], "mean": sign * pair["seeds"]["mean"]}
+    interval = sorted(sign * bound for bound in pair["interval"])
+    return {
+        **pair,
+        "better": names[0],
+        "other": names[1],
+        "lead": abs(pair["difference"]),
+        "interval": interval,
+        "seeds": seeds,
+    }
+
+
+def interval_clause(lead: dict, metric: str, level: float) -> str:
+    factor, unit, digits = (1, "", 3) if metric == "matthews" else (100, " points", 2)
+    low, high = (f"{factor * bound:.{digits}f}" for bound in lead["interval"])
+    return f"{100 * level:.0f} % interval {low} to {high}{unit}"
+
+
+def difference_sentence(pair: dict, level: float, metric: str = "accuracy") -> str:
     """Which of two modes is better on the test split, by how much, and whether that is more than chance."""
-    low, high = difference["interval"]
-    if difference["difference"] < 0:
-        better, other, low, high = difference["second"], difference["first"], -high, -low
-    else:
-        better, other = difference["first"], difference["second"]
-    interval = f"{100 * level:.0f} % interval {100 * low:.2f} to {100 * high:.2f} points"
-    if difference["excludes_zero"]:
+    lead = towards(pair)
+    interval = interval_clause(lead, metric, level)
+    if pair["beyond_chance"]:
+        seeds = ""
+        if lead["seeds"]:
+            seeds = (
+                f", nor does that of seeds (its standard deviation over them is {points(lead['seeds']['sd'], metric)})"
+            )
         return (
-            f"On the same test examples {better} is better than {other} by {points(difference['difference'])} "
-            f"({interval}); the interval excludes zero, so the drawing of the test examples does not explain it."
+            f"On the same test examples {lead['better']} is better than {lead['other']} by "
+            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and McNemar's test agrees, so the "
+            f"drawing of the test examples does not explain it{seeds}."
         )
     return (
-        f"On the same test examples {better} and {other} differ by {points(difference['difference'])} ({interval}); "
-        "the interval includes zero, so these test examples do not tell which is better."
+        f"On the same test examples {lead['better']} and {lead['other']} differ by {points(lead['lead'], metric)} "
+        f"({interval}); {REASONS[pair['reason']]}."
     )
 
 
 def answer(summary: dict) -> str:
     """The answer in a few sentences: who wins, by how much, how sure."""
-    modes = evaluated(summary)
+    modes, metric = evaluated(summary), metric_of(summary)
     if not modes:
         return " ".join(
             ["No setting was trained to a finite loss, so there is nothing to compare.", missing_sentence(summary)]
         ).strip()
-    ranked = sorted(modes, key=lambda mode: -modes[mode]["test"]["accuracy"])
+    ranked = sorted(modes, key=lambda mode: -modes[mode]["test"]["score"])
     best = modes[ranked[0]]
-    equal = [mode for mode in ranked[1:] if modes[mode]["test"]["accuracy"] == best["test"]["accuracy"]]
+    equal = [mode for mode in ranked[1:] if modes[mode]["test"]["score"] == best["test"]["score"]]
     shared = f" (and by {join(equal)})" if equal else ""
     sentences = [
-        f"The best test accuracy is {percent(best['test']['accuracy'])}, by **{ranked[0]}**{shared} with batch size "
-        f"{best['selected']['batch_size']} and learning rate {spell_number(best['selected']['learning_rate'])}."
+        f"The best test {METRIC_NAMES[metric]} is {score_clause(best, metric)}, by **{ranked[0]}**{shared} with batch "
+        f"size {best['selected']['batch_size']} and learning rate {spell_number(best['selected']['learning_rate'])}."
     ]
-    sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
+    sentences += lead_sentences(summary, ranked[0])
     lost = [mode for mode in summary["modes"] if mode not in modes]
     if lost:
         sentences.append(
@@ -64,6 +112,38 @@ def answer(summary: dict) -> str:
     if missing := missing_sentence(summary):
         sentences.append(missing)
     return " ".join(sentences)
+
+
+def score_clause(entry: dict, metric: str) -> str:
+    """A test score with its standard deviation over seeds, where there are several."""
+    test = entry["test"]
+    if test["sd"] is None:
+        return shown(test["score"], metric)
+    seeds = f"{len(test['runs'])} seeds, standard deviation {points(test['sd'], metric)}"
+    return f"{shown(test['score'], metric)} (mean of {seeds})"
+
+
+def lead_sentences(summary: dict, best: str) -> list[str]:
+    """How far the best mode is ahead of the others: the whole sentence of one, the leads over several in two."""
+    metric, level = metric_of(summary), summary["interval_level"]
+    pairs = [pair for pair in summary["differences"] if best in (pair["first"], pair["second"])]
+    if len(pairs) <= 1:
+        return [difference_sentence(pair, level, metric) for pair in pairs]
+    leads = [towards(pair) for pair in sorted(pairs, key=lambda pair: abs(pair["difference"]))]
+    sure, unsure = ([lead for lead in leads if lead["beyond_chance"] == known] for known in (True, False))
+
+    def told(lead: dict) -> str:
+        other = lead["other"] if lead["better"] == best else lead["better"]
+        return f"{other} (by {points(lead['lead'], metric)}, {interval_clause(lead, metric, level)})"
+
+    sentences = []
+    if sure:
+        sentences.append(
+            f"On the same test examples it is better, by more than chance, than {join(list(map(told, sure)))}."
+        )
+    if unsure:
+        sentences.append(f"It cannot be told from {join(list(map(told, unsure)))}.")
+    return sentences
 
 
 def missing_sentence(summary: dict) -> str:
@@ -80,6 +160,25 @@ def missing_sentence(summary: dict) -> str:
         f"**Missing:** {len(failed)} of the {summary['runs']['total']} runs could not be trained, and their settings "
         f"are left out of every comparison: {'; '.join(named)}."
     )
+
+
+def differences_paragraph(summary: dict) -> str:
+    """Which differences are real, by name."""
+    metric, pairs = metric_of(summary), summary["differences"]
+    if not pairs:
+        return ""
+    leads = sorted((towards(pair) for pair in pairs), key=lambda lead: -lead["lead"])
+    real = [
+        f"{lead['better']} over {lead['other']} ({points(lead['lead'], metric)})"
+        for lead in leads
+        if lead["beyond_chance"]
+    ]
+    sentences = [f"**Real differences:** {'; '.join(real)}." if real else "**No difference is more than chance.**"]
+    for reason, words in REASONS.items():
+        left = [f"{lead['better']} and {lead['other']}" for lead in leads if lead["reason"] == reason]
+        if left:
+            sentences.append(f"Of {'; '.join(left)}: {words}.")
+    return " ".join(sentences)
 
 
 def parameters_paragraph(summary: dict) -> str:
@@ -113,7 +212,26 @@ def accuracy_paragraph(summary: dict) -> str:
         else:
             clauses.append(f"{points(entry['test']['accuracy'] - share)} less than {mode}")
     sentences.append(f"Always answering the commonest label would reach {percent(share)}: {'; '.join(clauses)}.")
-    sentences += [difference_sentence(pair, summary["interval_level"]) for pair in summary["differences"]]
+    return " ".join(sentences)
+
+
+def price_paragraph(summary: dict) -> str:
+    """Validation against test, and how much of the gap picking the best costs."""
+    metric, sentences = metric_of(summary), []
+    for mode, entry in evaluated(summary).items():
+        validation, test, price = entry["validation"]["score"], entry["test"]["score"], entry["validation"]["price"]
+        gap = validation - test
+        sentence = f"{mode} has {points(gap, metric)} {'more' if gap > 0 else 'less'} on validation than on test"
+        if price["picked_from"] > 1 or price["epochs"] > 1:
+            settings = f"{price['picked_from']} setting{'s' * (price['picked_from'] > 1)}"
+            sentence += (
+                f"; having picked the best of {settings} and of the epochs of each run, its validation score is "
+                f"expected to be {points(price['price'], metric)} too high"
+            )
+        sentences.append(sentence + ".")
+    sentences.append(
+        "The rest of a gap is the drawing of the two splits' examples, and whatever else differs between them."
+    )
     return " ".join(sentences)
 
 
@@ -133,8 +251,12 @@ def training_size_paragraph(summary: dict) -> str:
             f"With {count(examples)} training examples {mode} trains {per} parameters an example; the validation loss "
             f"of its selected run ({entry['validation']['loss']:.3f}) {fit}."
         )
-    sentences += [size_claim(pair, examples) for pair in summary["differences"] if involves_bitfit(pair)]
-    sentences.append("One size of the training split cannot show how the difference grows or shrinks with it.")
+    metric = metric_of(summary)
+    sentences += [size_claim(pair, examples, metric) for pair in summary["differences"] if involves_bitfit(pair)]
+    sentences.append(
+        "One size of the training split cannot show how the difference grows or shrinks with it; the training-size study "
+        "(`snakemake study`) is for that."
+    )
     return " ".join(sentences)
 
 
@@ -142,14 +264,12 @@ def involves_bitfit(difference: dict) -> bool:
     return {difference["first"], difference["second"]} == {"full", "bitfit"}
 
 
-def size_claim(difference: dict, examples: int) -> str:
+def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
-    if not difference["excludes_zero"]:
+    if not difference["beyond_chance"]:
         here = f"At {count(examples)} examples no difference between the two shows here."
-    elif ahead > 0:
-        here = f"At {count(examples)} examples bitfit is {points(ahead)} behind here."
     else:
-        here = f"At {count(examples)} examples bitfit is {points(ahead)} ahead here."
+        here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -159,28 +279,48 @@ def size_claim(difference: dict, examples: int) -> str:
 def choice_paragraph(summary: dict) -> str:
     """When one would choose which mode, by what each costs and gives here."""
     modes = evaluated(summary)
-    sentences = []
+    if len(modes) > 2:
+        return front_sentences(summary)
+    metric, sentences = metric_of(summary), []
     for pair in summary["differences"]:
         first, second = pair["first"], pair["second"]
         large, small = sorted((first, second), key=lambda mode: -modes[mode]["trainable_parameters"])
         gain = pair["difference"] if large == first else -pair["difference"]
-        stored = {mode: 4 * modes[mode]["trainable_parameters"] / 1000 for mode in (large, small)}
-        costs = f"stores {stored[small]:,.0f} kB of parameters a task where {large} stores {stored[large]:,.0f} kB"
-        if pair["excludes_zero"] and gain > 0:
-            share = modes[small]["test"]["commonest_label_share"]
-            kept, whole = (modes[mode]["test"]["accuracy"] - share for mode in (small, large))
+        stored = {mode: modes[mode]["costs"]["stored_bytes"] / 1000 for mode in (large, small)}
+        costs = f"stores {stored[small]:,.0f} kB a task where {large} stores {stored[large]:,.0f} kB"
+        if pair["beyond_chance"] and gain > 0:
             sentences.append(
-                f"Choose {large} where accuracy counts: it gains {points(gain)} here. {small} keeps "
-                f"{100 * max(kept, 0):.2f} of the {100 * whole:.2f} points that {large} has above the commonest label; "
+                f"Choose {large} where accuracy counts: it gains {points(gain, metric)} here. {kept_sentence(modes, small, large)} "
                 f"choose it only where that is enough and many tasks share one encoder: it {costs}."
             )
-        elif pair["excludes_zero"]:
-            sentences.append(f"Choose {small}: it is better by {points(gain)} here and {costs}.")
+        elif pair["beyond_chance"]:
+            sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
         else:
             sentences.append(
-                f"Nothing here speaks for paying for {large}: its accuracy cannot be told from that of {small}, which "
-                f"{costs}."
+                f"Nothing here speaks for paying for {large}: its {METRIC_NAMES[metric]} cannot be told from that of "
+                f"{small}, which {costs}."
             )
+    return " ".join(sentences)
+
+
+def kept_sentence(modes: dict, small: str, large: str) -> str:
+    share = modes[small]["test"]["commonest_label_share"]
+    kept, whole = (modes[mode]["test"]["accuracy"] - share for mode in (small, large))
+    return f"{small} keeps {100 * max(kept, 0):.2f} of the {100 * whole:.2f} points that {large} has above the commonest label;"
+
+
+def front_sentences(summary: dict) -> str:
+    """Of several modes, those that no other one beats at no higher cost, and those that are beaten."""
+    modes, metric, sentences = evaluated(summary), metric_of(summary), []
+    for cost, words in (("trainable_parameters", "parameters to train and store"), ("seconds", "seconds of training")):
+        front = [mode for mode in modes if modes[mode]["costs"]["on_front"][cost]]
+        key = modes.get if cost == "trainable_parameters" else lambda mode: modes[mode]["costs"]
+        front.sort(key=lambda mode, key=key, cost=cost: key(mode)[cost])
+        told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
+        sentences.append(
+            f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost than "
+            f"{join(told)}; the others pay more for less."
+        )
     return " ".join(sentences)
 
 
@@ -205,19 +345,70 @@ def limits_paragraph(summary: dict) -> str:
             "another seed would select another setting, these runs cannot show."
         )
     else:
+        few = f", and with {seeds} seeds that interval is wide" if seeds < 5 else ""
         sentences.append(
-            f"Accuracies are means over {seeds} seeds; the intervals cover the drawing of test examples only."
+            f"Scores are means over {seeds} seeds; their intervals cover the drawing of test examples only, the interval "
+            f"over seeds that of seeds{few}."
         )
-    grid, epochs = summary["experiment"]["grid"], summary["experiment"]["training"]["epochs"]
-    counts = {"batch size": len(grid["batch_size"]), "learning rate": len(grid["learning_rate"]), "epoch": epochs}
-    choices = math.prod(counts.values())
-    if choices > 1:
-        told = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
-        sentences.append(
-            f"The validation accuracy of a mode is the best of {choices} ({told}), hence too high an estimate by "
-            "construction; the test accuracy is not."
-        )
+    epochs = summary["experiment"]["training"]["epochs"]
+    for grid, modes in alike_grids(summary["experiment"]["grids"]):
+        counts = {"batch size": len(grid["batch_size"]), "learning rate": len(grid["learning_rate"]), "epoch": epochs}
+        choices = math.prod(counts.values())
+        if choices > 1:
+            told = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
+            sentences.append(
+                f"The validation score of {join(modes)} is the best of {choices} ({told}), hence too high an estimate "
+                "by construction; the test score is not."
+            )
     return " ".join(sentences)
+
+
+def alike_grids(grids: dict[str, dict]) -> list[tuple[dict, list[str]]]:
+    """The different grids, each with its modes."""
+    found: list[tuple[dict, list[str]]] = []
+    for mode, grid in grids.items():
+        for other, modes in found:
+            if other == grid:
+                modes.append(mode)
+                break
+        else:
+            found.append((grid, [mode]))
+    return found
+
+
+def study_paragraph(study: dict) -> str:
+    """Whether the BitFit paper's claim held: bias-only training keeps up on small training sets, not on large ones."""
+    metric, sizes = study["metric"], sorted(study["differences"], key=int)
+    small, large = sizes[0], sizes[-1]
+    modes = list(dict.fromkeys(point["mode"] for point in study["points"]))
+    sentences = [
+        f"The claim to test is that of {BITFIT_PAPER}: on small training sets bias-only training keeps up with full "
+        "fine-tuning, on large ones it falls behind."
+    ]
+    for mode in modes:
+        first, last = (oriented(study, size, "full", mode) for size in (small, large))
+        if not mode.startswith("bitfit") or first is None or last is None or small == large:
+            continue
+        ends = [
+            f"at {count(int(size))} examples {lead_clause(pair, mode, metric)}"
+            for size, pair in ((small, first), (large, last))
+        ]
+        conclusion = {
+            "held": "so it held here",
+            "behind throughout": "so it did not hold here: even the smallest set was too large for it to keep up",
+            "kept up throughout": "so its first half held here, and the largest set was too small to show the second",
+            "caught up": "so the opposite held here",
+        }[verdict(first, last)]
+        sentences.append(f"For {mode}: {'; '.join(ends)}; {conclusion}.")
+    if len(sentences) == 1:
+        return "The study has no pair of full and a BitFit mode at two sizes, so the claim of the BitFit paper is not tested."
+    return " ".join(sentences)
+
+
+def lead_clause(pair: dict, mode: str, metric: str) -> str:
+    if not pair["beyond_chance"]:
+        return f"full and {mode} cannot be told apart ({points(pair['difference'], metric)})"
+    return f"{mode} is {points(pair['difference'], metric)} {'behind' if pair['difference'] > 0 else 'ahead of'} full"
 
 
 def test_split_sentence(experiment: dict) -> str:

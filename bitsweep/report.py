@@ -1,8 +1,12 @@
 """The report as one Markdown text; `page.py` makes the HTML page of it."""
 
+import json
+
 import pandas as pd
 
 from bitsweep import prose, tables
+from bitsweep.metrics import METRIC_NAMES
+from bitsweep.modes import BUILT_IN
 
 INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
 GROUPS = {
@@ -76,34 +80,89 @@ def grid_section(summary: dict, grid: pd.DataFrame) -> str:
     return section(
         "The grid and where it comes from",
         f"{summary['runs']['total']} runs: every combination of these values, each trained for "
-        f"{experiment['training']['epochs']} epochs, of which the best by validation accuracy counts.",
+        f"{experiment['training']['epochs']} epochs, of which the best by validation {prose.metric_name(summary)} counts.",
         tables.to_markdown(grid),
+        *trains_list(experiment["modes"]),
         source or "The config names no source for these values (`grid_source`).",
     )
 
 
+def trains_list(modes: dict[str, dict]) -> list[str]:
+    """What each mode of one's own trains; docs/modes.md has the built-in ones."""
+    own = {name: mode for name, mode in modes.items() if mode != BUILT_IN.get(name)}
+    return (
+        ["\n".join(f"- {name} trains {escape_markdown(json.dumps(mode))}" for name, mode in own.items())] if own else []
+    )
+
+
 def validation_section(summary: dict, validation: pd.DataFrame) -> str:
+    metric = prose.metric_name(summary)
     figures = [
-        figure(f"heatmap_{mode}", f"Validation accuracy of {mode} over batch size and learning rate")
+        figure(f"heatmap_{mode}", f"Validation {metric} of {mode} over batch size and learning rate")
         for mode in summary["modes"]
     ]
+    several = len(summary["experiment"]["grid"]["seed"]) > 1
     return section(
         "Validation",
-        "The selected run of each mode: the highest validation accuracy, then the lower validation loss, fewer steps, "
-        "the smaller learning rate.",
+        f"The selected {'setting' if several else 'run'} of each mode: the highest validation {metric}"
+        f"{' (mean over seeds)' if several else ''}, then the lower validation loss, fewer steps, the smaller learning "
+        "rate.",
         tables.to_markdown(tables.readable(validation)),
         "\n".join(figures),
-        figure("learning_curves", "Validation accuracy after every epoch, all runs"),
+        figure("learning_curves", f"Validation {metric} after every epoch, all runs"),
         "All runs are in the table at the end.",
     )
 
 
-def test_section(summary: dict, test: pd.DataFrame) -> str:
+def test_section(summary: dict, test: pd.DataFrame, confusion: pd.DataFrame) -> str:
+    metric = prose.metric_of(summary)
+    kind = "Wilson's" if metric == "accuracy" else "the percentile bootstrap's"
     return section(
         "Test",
         prose.test_split_sentence(summary["experiment"])
-        + " Intervals are Wilson's, for the drawing of the test examples.",
-        tables.to_markdown(tables.readable(test)),
+        + f" Intervals are {kind}, for the drawing of the test examples.",
+        tables.to_markdown(tables.readable(test, metric)),
+        "How many examples of each label were predicted as each:",
+        tables.to_markdown(tables.readable(confusion)),
+    )
+
+
+def differences_section(summary: dict, differences: pd.DataFrame) -> str:
+    if not summary["differences"]:
+        return section("Differences between modes", "There is no pair of modes to compare.")
+    return section(
+        "Differences between modes",
+        prose.differences_paragraph(summary),
+        figure(
+            "differences", "Differences on the same test examples with their 95 % intervals; filled: more than chance"
+        ),
+        tables.to_markdown(tables.readable(differences, prose.metric_of(summary))),
+        "A difference counts as more than chance where the paired bootstrap's interval over test examples excludes zero, "
+        "McNemar's exact test (the largest p-value of the seeds, corrected for the number of pairs by Holm) stays below "
+        "0.05, and, with several seeds, Student's interval of the paired differences over seeds excludes zero too.",
+    )
+
+
+def costs_section(summary: dict, modes: pd.DataFrame) -> str:
+    return section(
+        "Costs",
+        figure("costs", f"Test {prose.metric_name(summary)} against trainable parameters; filled: the Pareto front"),
+        tables.to_markdown(tables.readable(modes, prose.metric_of(summary))),
+        "Seconds, tokens a second and stored bytes are means over the selected setting's runs, the memory is their "
+        "largest, and the sweep's seconds are those of all runs of the mode. A mode is on a front where no other has at "
+        "least its test score at no higher cost.",
+    )
+
+
+def study_section(study: dict, table: pd.DataFrame) -> str:
+    metric = METRIC_NAMES[study["metric"]]
+    return section(
+        "Size of the training set",
+        figure("score_by_size", f"Test {metric} by the number of examples that trained"),
+        prose.study_paragraph(study),
+        tables.to_markdown(tables.readable(table, study["metric"])),
+        "Smaller training sets are parts of larger ones, drawn by each seed. sd is the standard deviation over seeds, of "
+        "the drawing of the set too.",
     )
 
 
@@ -113,6 +172,7 @@ def meaning_section(summary: dict) -> str:
     paragraphs = {
         "Parameters.": prose.parameters_paragraph(summary),
         "Accuracy.": prose.accuracy_paragraph(summary),
+        "Validation against test.": prose.price_paragraph(summary),
         "Size of the training split.": prose.training_size_paragraph(summary),
         "Which to choose.": prose.choice_paragraph(summary),
         "What these numbers cannot show.": prose.limits_paragraph(summary),
@@ -137,8 +197,10 @@ def methods_section(summary: dict) -> str:
         "rate falling linearly to 0 without warm-up, gradients clipped at norm "
         f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "
         f"Seeds: {prose.join([str(seed) for seed in experiment['grid']['seed']])}.",
-        f"Intervals: Wilson's for accuracies, the paired percentile bootstrap over test examples for differences, both "
-        f"at {100 * summary['interval_level']:.0f} %.",
+        f"Statistics, at {100 * summary['interval_level']:.0f} %: Wilson's interval for accuracies; the paired percentile "
+        "bootstrap over test examples for differences and for other metrics; McNemar's exact test with Holm's "
+        "correction; Student's interval for paired differences over seeds; the price of picking by bootstrap bias "
+        "correction (BBC, Tsamardinos et al., 2018). By scikit-learn, scipy and statsmodels.",
         f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
         f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
         f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}. "
@@ -159,31 +221,27 @@ def runs_section(runs: pd.DataFrame, costs: pd.DataFrame) -> str:
         "validation_accuracy",
         "validation_loss",
     ]
-    shown = runs.merge(costs, on=columns[:4])[[*columns, "diverged", "seconds", "tokens_per_second"]]
+    more = ["diverged", "seconds", "tokens_per_second", "peak_memory_mb"]
+    shown = runs.merge(costs, on=columns[:4])[[*columns, *more]]
     shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
     return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
 
 
-def compose(
-    summary: dict,
-    runs: pd.DataFrame,
-    costs: pd.DataFrame,
-    inputs: pd.DataFrame,
-    grid: pd.DataFrame,
-    validation: pd.DataFrame,
-    test: pd.DataFrame,
-) -> str:
-    """The report as Markdown; its figures are files under `figures/` beside it."""
+def compose(summary: dict, made: dict[str, pd.DataFrame], study: dict | None = None) -> str:
+    """The report as Markdown, of the tables `made`; its figures are files under `figures/` beside it."""
     parts = [
         f"# BitSweep: {summary['experiment']['name']}",
         prose.answer(summary),
         question_section(summary["experiment"]),
-        input_section(inputs),
-        grid_section(summary, grid),
-        validation_section(summary, validation),
-        test_section(summary, test),
+        input_section(made["encoder_input"]),
+        grid_section(summary, made["grid"]),
+        validation_section(summary, made["validation"]),
+        test_section(summary, made["test"], made["confusion"]),
+        differences_section(summary, made["differences"]),
+        costs_section(summary, made["modes"]),
+        *([study_section(study, made["study"])] if study else []),
         meaning_section(summary),
         methods_section(summary),
-        runs_section(runs, costs),
+        runs_section(made["runs"], made["costs"]),
     ]
     return "\n\n".join(parts) + "\n"

@@ -265,7 +265,9 @@ def describe_key(location: tuple) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part != "[key]" and not (index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")):
+        elif part != "[key]" and not (
+            index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")
+        ):
             text += f".{part}" if text else part
     return text
 
@@ -327,7 +329,8 @@ def explain(detail: dict) -> str:
             "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
             "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
         }.get(
-            str(location[-1]), "a name of letters, digits, dots, dashes and underscores that starts with a letter or digit"
+            str(location[-1]),
+            "a name of letters, digits, dots, dashes and underscores that starts with a letter or digit",
         ),
     }
     return f"{key} is {value!r}: set it to {requirements.get(kind, detail['msg'])}."

@@ -58,7 +58,13 @@ def oriented(study: dict, size: str, first: str, second: str) -> dict | None:
             return pair
         if (pair["first"], pair["second"]) == (second, first):
             low, high = pair["interval"]
-            return {**pair, "first": first, "second": second, "difference": -pair["difference"], "interval": [-high, -low]}
+            return {
+                **pair,
+                "first": first,
+                "second": second,
+                "difference": -pair["difference"],
+                "interval": [-high, -low],
+            }
     return None
 
 

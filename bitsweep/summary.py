@@ -6,23 +6,39 @@ docs/summary.md says what its fields mean.
 import pandas as pd
 
 from bitsweep.comparison import accuracy_interval
+from bitsweep.costs import on_front
+from bitsweep.metrics import METRICS
 from bitsweep.selection import SETTING
 
 
 def summarize(
     experiment: dict,
     runs: pd.DataFrame,
+    costs: pd.DataFrame,
     selection: dict[str, dict | None],
+    prices: dict[str, dict],
     evaluations: dict[str, dict | None],
     comparison: dict,
     environment: dict,
 ) -> dict:
     """The summary of one experiment.
 
-    `experiment` holds what the config says and the sizes of the splits, `runs` one row a run, the others what the rules
-    of their names wrote.
+    `experiment` holds what the config says and the sizes of the splits, `runs` and `costs` one row a run, the others
+    what the rules of their names wrote.
     """
     diverged, failed = int(runs["diverged"].sum()), runs[runs["failed"].notna()]
+    modes = {}
+    for mode, choice in selection.items():
+        of_mode = runs[runs["mode"] == mode]
+        modes[mode] = count_runs(of_mode)
+        if choice and evaluations[mode]:
+            modes[mode] |= {
+                "selected": describe_choice(choice, experiment["grids"][mode]),
+                "validation": describe_validation(choice, experiment, prices[mode]),
+                "test": describe_test(evaluations[mode], experiment["metric"], comparison, mode),
+                "costs": describe_costs(choice, of_mode, costs[costs["mode"] == mode]),
+            }
+    add_fronts(modes)
     return {
         "experiment": experiment,
         "runs": {
@@ -31,57 +47,84 @@ def summarize(
             "diverged": diverged,
             "failed": failed[[*SETTING, "seed", "failed"]].to_dict("records"),
         },
-        "modes": {
-            mode: summarize_mode(mode, experiment, runs, choice, evaluations[mode], comparison)
-            for mode, choice in selection.items()
-        },
+        "modes": modes,
         "differences": comparison["differences"],
         "interval_level": comparison["level"],
         "environment": environment,
     }
 
 
-def summarize_mode(
-    mode: str, experiment: dict, runs: pd.DataFrame, choice: dict | None, evaluation: dict | None, comparison: dict
-) -> dict:
-    of_mode = runs[runs["mode"] == mode]
-    known = of_mode["trainable_parameters"].dropna()
-    entry = {
+def count_runs(runs: pd.DataFrame) -> dict:
+    """What is known of a mode whether or not a setting of it was selected."""
+    known = runs["trainable_parameters"].dropna()
+    return {
         "trainable_parameters": None if known.empty else int(known.iloc[0]),
-        "runs": len(of_mode),
-        "diverged": int(of_mode["diverged"].sum()),
-        "failed": int(of_mode["failed"].notna().sum()),
-        "selected": None,
-        "validation": None,
-        "test": None,
+        "runs": len(runs),
+        "diverged": int(runs["diverged"].sum()),
+        "failed": int(runs["failed"].notna().sum()),
+        **dict.fromkeys(("selected", "validation", "test", "costs")),
     }
-    if choice is None or evaluation is None:
-        return entry
-    examples = experiment["examples"]["validation"]
-    entry["selected"] = {
+
+
+def describe_choice(choice: dict, grid: dict) -> dict:
+    return {
         "batch_size": choice["batch_size"],
         "learning_rate": choice["learning_rate"],
-        "seed": choice["runs"][0]["seed"],
-        "epoch": choice["runs"][0]["epoch"],
         "runs": choice["runs"],
-        "on_edge": edge_of_grid(choice, experiment["grid"]),
+        "on_edge": edge_of_grid(choice, grid),
     }
-    entry["validation"] = {
-        "accuracy": choice["validation_accuracy"],
-        "accuracy_interval": list(accuracy_interval(choice["validation_accuracy"], examples)),
+
+
+def describe_validation(choice: dict, experiment: dict, price: dict) -> dict:
+    examples = experiment["examples"]["validation"]
+    scores = {metric: choice[f"validation_{metric}"] for metric in METRICS}
+    return {
+        **scores,
+        "score": scores[experiment["metric"]],
+        "sd": choice["sd"][experiment["metric"]],
+        "accuracy_interval": list(accuracy_interval(scores["accuracy"], examples)),
+        "price": price,
         "loss": choice["validation_loss"],
         "train_loss": sum(run["train_loss"] for run in choice["runs"]) / len(choice["runs"]),
         "examples": examples,
     }
-    entry["test"] = {
-        "accuracy": evaluation["accuracy"],
+
+
+def describe_test(evaluation: dict, metric: str, comparison: dict, mode: str) -> dict:
+    return {
+        **{name: evaluation[name] for name in METRICS},
+        "score": evaluation[metric],
+        "sd": evaluation["sd"][metric],
+        "interval": comparison["intervals"][mode],
         "accuracy_interval": comparison["accuracy_intervals"][mode],
-        "loss": evaluation["loss"],
-        "examples": evaluation["examples"],
-        "commonest_label_share": evaluation["commonest_label_share"],
-        "runs": evaluation["runs"],
+        **{name: evaluation[name] for name in ("loss", "examples", "commonest_label_share", "runs")},
     }
-    return entry
+
+
+def describe_costs(choice: dict, runs: pd.DataFrame, costs: pd.DataFrame) -> dict:
+    """Means over the seeds of the selected setting, its largest memory, and the seconds of the mode's whole sweep."""
+    paths = [run["path"] for run in choice["runs"]]
+    of_choice = costs[costs["path"].isin(paths)]
+    return {
+        "seconds": float(of_choice["seconds"].mean()),
+        "tokens_per_second": float(of_choice["tokens_per_second"].mean()),
+        "peak_memory_mb": float(of_choice["peak_memory_mb"].max()),
+        "stored_bytes": int(runs[runs["path"].isin(paths)]["stored_bytes"].max()),
+        "sweep_seconds": float(costs["seconds"].sum()),
+    }
+
+
+def add_fronts(modes: dict[str, dict]) -> None:
+    """Notes in each mode's costs for which of them no other mode has a better test score at no higher cost."""
+    known = {mode: entry for mode, entry in modes.items() if entry["test"]}
+    costs = {
+        "trainable_parameters": {mode: entry["trainable_parameters"] for mode, entry in known.items()},
+        "seconds": {mode: entry["costs"]["seconds"] for mode, entry in known.items()},
+    }
+    for name, of_mode in costs.items():
+        fronts = on_front({mode: (entry["test"]["score"], of_mode[mode]) for mode, entry in known.items()})
+        for mode, entry in known.items():
+            entry["costs"].setdefault("on_front", {})[name] = fronts[mode]
 
 
 def edge_of_grid(choice: dict, grid: dict) -> dict[str, str]:

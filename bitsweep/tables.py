@@ -1,6 +1,7 @@
 """The report's tables: numbers for programs as CSV, the same for readers as Markdown and for papers as LaTeX."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,7 @@ from tabulate import tabulate
 
 from bitsweep.files import whole_file, write_text
 from bitsweep.grid import spell_number
+from bitsweep.metrics import METRICS
 
 
 def percent(value: float | None) -> str:
@@ -18,35 +20,38 @@ def percent_range(interval: list[float] | None) -> str:
     return "" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
 
 
+def plain_range(interval: list[float]) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
 def count(value: int) -> str:
     return f"{value:,}"
 
 
-def grid_table(grid: dict, training: dict) -> pd.DataFrame:
-    """What is crossed, and the number of values of each: columns setting, values, count."""
-    rows = [
-        ("mode", ", ".join(grid["mode"]), len(grid["mode"])),
-        ("batch size", ", ".join(map(str, grid["batch_size"])), len(grid["batch_size"])),
-        ("learning rate", ", ".join(map(spell_number, grid["learning_rate"])), len(grid["learning_rate"])),
-        ("seed", ", ".join(map(str, grid["seed"])), len(grid["seed"])),
-        ("epochs", str(training["epochs"]), 1),
-    ]
+def grid_table(experiment: dict) -> pd.DataFrame:
+    """What is crossed, and the number of values of each: columns setting, values, count.
+
+    What differs between modes has a row for each set of values.
+    """
+    grids, spellings = experiment["grids"], {"batch_size": str, "learning_rate": spell_number, "seed": str}
+    rows = [("mode", ", ".join(grids), len(grids))]
+    for key, spelled in spellings.items():
+        modes_of: dict[tuple, list[str]] = {}
+        for mode, grid in grids.items():
+            modes_of.setdefault(tuple(grid[key]), []).append(mode)
+        for values, modes in modes_of.items():
+            whose = f" of {', '.join(modes)}" if len(modes_of) > 1 else ""
+            rows.append((key.replace("_", " ") + whose, ", ".join(map(spelled, values)), len(values)))
+    rows.append(("epochs", str(experiment["training"]["epochs"]), 1))
     return pd.DataFrame(rows, columns=["setting", "values", "count"])
 
 
 def validation_table(summary: dict) -> pd.DataFrame:
     """The selected runs, one row a mode and seed."""
-    columns = ["mode", "validation_accuracy", "learning_rate", "batch_size", "seed", "epoch", "validation_loss"]
+    scores = [f"validation_{metric}" for metric in METRICS]
+    columns = ["mode", scores[0], "learning_rate", "batch_size", "seed", "epoch", "validation_loss", *scores[1:]]
     rows = [
-        (
-            mode,
-            run["validation_accuracy"],
-            entry["selected"]["learning_rate"],
-            entry["selected"]["batch_size"],
-            run["seed"],
-            run["epoch"],
-            run["validation_loss"],
-        )
+        {"mode": mode, **entry["selected"], **run}
         for mode, entry in summary["modes"].items()
         if entry["selected"]
         for run in entry["selected"]["runs"]
@@ -55,38 +60,144 @@ def validation_table(summary: dict) -> pd.DataFrame:
 
 
 def test_table(summary: dict) -> pd.DataFrame:
-    """The test split, one row a mode; nothing where all of a mode's runs diverged."""
-    rows = []
+    """The test split, one row a mode; nothing where all of a mode's runs diverged.
+
+    The interval is that of the metric that selects, sd its standard deviation over seeds.
+    """
+    metric, rows = summary["experiment"]["metric"], []
+    order = [metric, *(name for name in METRICS if name != metric)]
+    columns = [
+        "mode",
+        "trainable_parameters",
+        f"test_{metric}",
+        "interval_low",
+        "interval_high",
+        f"{metric}_sd",
+        "seeds",
+    ]
+    columns += [f"test_{name}" for name in order[1:]] + ["test_examples"]
     for mode, entry in summary["modes"].items():
-        test = entry["test"] or {"accuracy": None, "accuracy_interval": [None, None], "examples": None}
-        low, high = test["accuracy_interval"]
-        rows.append((mode, entry["trainable_parameters"], test["accuracy"], low, high, test["examples"]))
-    columns = ["mode", "trainable_parameters", "test_accuracy", "interval_low", "interval_high", "test_examples"]
+        row = {"mode": mode, "trainable_parameters": entry["trainable_parameters"]}
+        if test := entry["test"]:
+            row |= {f"test_{name}": test[name] for name in METRICS}
+            row |= dict(zip(("interval_low", "interval_high"), test["interval"], strict=True))
+            row |= {f"{metric}_sd": test["sd"], "seeds": len(test["runs"]), "test_examples": test["examples"]}
+        rows.append(row)
     return pd.DataFrame(rows, columns=columns)
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy for readers: accuracies in per cent, rates in their short spelling, thousands set apart."""
+def confusion_table(summary: dict) -> pd.DataFrame:
+    """How many test examples of each label each selected run predicted as each: a row a mode, seed and label."""
+    names = summary["experiment"]["label_names"]
+    rows = [
+        (mode, run["seed"], name, *counts)
+        for mode, entry in summary["modes"].items()
+        if entry["test"]
+        for run in entry["test"]["runs"]
+        for name, counts in zip(names, run["confusion"], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["mode", "seed", "label", *(f"predicted {name}" for name in names)])
+
+
+def differences_table(summary: dict) -> pd.DataFrame:
+    """Each pair of modes on the test split: see `comparison.compare`."""
+    rows = []
+    for pair in summary["differences"]:
+        seeds = pair["seeds"] or {"sd": None, "interval": [None, None]}
+        rows.append(
+            {
+                "first": pair["first"],
+                "second": pair["second"],
+                "difference": pair["difference"],
+                "interval_low": pair["interval"][0],
+                "interval_high": pair["interval"][1],
+                "p_mcnemar": pair["mcnemar"]["p"],
+                "p_holm": pair["mcnemar"]["p_holm"],
+                "seeds_sd": seeds["sd"],
+                "seeds_low": seeds["interval"][0],
+                "seeds_high": seeds["interval"][1],
+                "beyond_chance": pair["beyond_chance"],
+            }
+        )
+    columns = ["first", "second", "difference", "interval_low", "interval_high", "p_mcnemar", "p_holm"]
+    return pd.DataFrame(rows, columns=[*columns, "seeds_sd", "seeds_low", "seeds_high", "beyond_chance"])
+
+
+def modes_table(summary: dict) -> pd.DataFrame:
+    """What each mode costs: of the selected setting, means over its seeds, and of its whole sweep."""
+    metric, rows = summary["experiment"]["metric"], []
+    for mode, entry in summary["modes"].items():
+        if costs := entry["costs"]:
+            fronts = costs["on_front"]
+            rows.append(
+                {
+                    "mode": mode,
+                    f"test_{metric}": entry["test"]["score"],
+                    "trainable_parameters": entry["trainable_parameters"],
+                    **{key: costs[key] for key in ("seconds", "tokens_per_second", "peak_memory_mb", "stored_bytes")},
+                    "sweep_seconds": costs["sweep_seconds"],
+                    "front_of_parameters": fronts["trainable_parameters"],
+                    "front_of_seconds": fronts["seconds"],
+                }
+            )
+    columns = ["mode", f"test_{metric}", "trainable_parameters", "stored_bytes", "seconds", "tokens_per_second"]
+    return pd.DataFrame(
+        rows, columns=[*columns, "peak_memory_mb", "sweep_seconds", "front_of_parameters", "front_of_seconds"]
+    )
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * value:.2f} points"
+
+
+def pieces(values: pd.Series, spelled: Callable[[float], str]) -> list[str]:
+    return ["" if pd.isna(value) else spelled(value) for value in values]
+
+
+def spell_p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
+    ("accuracy|macro_f1", percent),
+    ("accuracy_sd|macro_f1_sd", lambda value: points(value)),
+    ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
+    ("loss", lambda value: f"{value:.4f}"),
+    ("learning_rate", spell_number),
+    (
+        "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds",
+        lambda v: count(int(v)),
+    ),
+    ("seconds|peak_memory_mb", lambda value: f"{value:.0f}"),
+    ("epoch", lambda value: str(int(value))),
+    ("p_mcnemar|p_holm", spell_p),
+    ("diverged|beyond_chance|front_of_parameters|front_of_seconds", lambda value: "yes" if value else "no"),
+]
+
+
+def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
+    """A copy for readers: scores in per cent, rates in their short spelling, thousands set apart.
+
+    `metric` is what intervals and differences are of; Matthews correlations stay plain numbers.
+    """
     shown = table.copy()
+    plain = metric == "matthews"
+    difference = ("difference|seeds_sd|sd", (lambda value: f"{value:.3f}") if plain else points)
     for column in table.columns:
-        if column.endswith("accuracy"):
-            shown[column] = [percent(value) for value in table[column]]
-        elif column.endswith("loss"):
-            shown[column] = [f"{value:.4f}" if value == value else "" for value in table[column]]
-        elif column == "learning_rate":
-            shown[column] = [spell_number(value) for value in table[column]]
-        elif column in ("trainable_parameters", "test_examples", "steps", "tokens_per_second"):
-            shown[column] = ["" if pd.isna(value) else count(int(value)) for value in table[column]]
-        elif column in ("seconds", "peak_memory_mb"):
-            shown[column] = ["" if pd.isna(value) else f"{value:.0f}" for value in table[column]]
-        elif column == "epoch":
-            shown[column] = ["" if pd.isna(value) else str(int(value)) for value in table[column]]
-        elif column == "diverged":
-            shown[column] = ["yes" if value else "no" for value in table[column]]
-    if {"interval_low", "interval_high"} <= set(table.columns):
-        intervals = zip(table["interval_low"], table["interval_high"], strict=True)
-        shown["95 % interval"] = ["" if pd.isna(low) else percent_range([low, high]) for low, high in intervals]
-        shown = shown.drop(columns=["interval_low", "interval_high"])
+        for names, spelled in [*SPELLINGS, difference]:
+            if re.fullmatch(f"(validation_|test_|train_|sweep_)?({names})", column):
+                shown[column] = pieces(table[column], spelled)
+    for low, high, title in (
+        ("interval_low", "interval_high", "95 % interval"),
+        ("seeds_low", "seeds_high", "over seeds"),
+    ):
+        if {low, high} <= set(table.columns):
+            intervals = zip(table[low], table[high], strict=True)
+            spelled = plain_range if plain else percent_range
+            place = shown.columns.get_loc(low)
+            shown.insert(place, title, ["" if pd.isna(one) else spelled([one, other]) for one, other in intervals])
+            shown = shown.drop(columns=[low, high])
     return shown.rename(columns=lambda name: name.replace("_", " "))
 
 
@@ -119,10 +230,10 @@ def looks_numeric(value: object) -> bool:
     return str(value)[:1].isdigit() or str(value) == ""
 
 
-def save_table(table: pd.DataFrame, csv: str | Path) -> None:
+def save_table(table: pd.DataFrame, csv: str | Path, metric: str = "accuracy") -> None:
     """Writes a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
     with whole_file(csv) as part:
         table.to_csv(part, index=False)
-    shown = readable(table)
+    shown = readable(table, metric)
     write_text(Path(csv).with_suffix(".md"), to_markdown(shown) + "\n")
     write_text(Path(csv).with_suffix(".tex"), to_latex(shown) + "\n")

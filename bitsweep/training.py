@@ -178,9 +178,7 @@ class Run:
             "validation_accuracy": (predicted == labels).double().mean().item(),
         }
         if self.recipe.metric != "accuracy":
-            row[f"validation_{self.recipe.metric}"] = score_one(
-                self.recipe.metric, labels.numpy(), predicted.numpy()
-            )
+            row[f"validation_{self.recipe.metric}"] = score_one(self.recipe.metric, labels.numpy(), predicted.numpy())
         progress.history.append(row)
         progress.step = 0
         self.loss.zero_()

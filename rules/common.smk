@@ -41,7 +41,7 @@ prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
 MODES = SETTINGS.grid.mode
-TABLES = ["encoder_input", "grid", "validation", "runs", "costs", "test"]
+TABLES = ["encoder_input", "grid", "validation", "test", "confusion", "differences", "modes", "runs", "costs"]
 RUN_FILES = {
     "history": "history.csv",
     "result": "result.json",
@@ -49,7 +49,7 @@ RUN_FILES = {
     "predictions": "predictions.npy",
     "weights": "weights.safetensors",
 }
-FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
+FIGURES = ["learning_curves", "costs", "differences", *(f"heatmap_{mode}" for mode in MODES)]
 # For readers of the page and of papers, and for programs.
 TABLE_FORMATS = ["csv", "md", "tex"]
 FIGURE_FORMATS = ["svg", "png", "json"]
@@ -88,8 +88,9 @@ def study_files(wildcards=None):
     """What the target `study` makes besides the report."""
     if not SETTINGS.study:
         raise WorkflowError("study is missing from the config: add a section study with a list train_size.")
-    figure = multiext(f"{REPORT}/figures/score_by_size.", "svg", "png", "json")
-    return [f"{STUDY}/summary.json", *multiext(f"{REPORT}/tables/study.", "csv", "md", "tex"), *figure]
+    tables = multiext(f"{REPORT}/tables/study.", *TABLE_FORMATS)
+    figures = multiext(f"{REPORT}/figures/score_by_size.", *FIGURE_FORMATS)
+    return [f"{STUDY}/summary.json", *tables, *figures]
 
 
 def study_of_report(wildcards):

@@ -4,7 +4,16 @@
 # What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
 
 # The tables that summarize makes, each with its category in `snakemake --report`.
-SUMMARY_TABLES = {"grid": "Data", "validation": "Validation", "test": "Test", "runs": "Runs", "costs": "Costs"}
+SUMMARY_TABLES = {
+    "grid": "Data",
+    "validation": "Validation",
+    "test": "Test",
+    "confusion": "Test",
+    "differences": "Test",
+    "modes": "Costs",
+    "runs": "Runs",
+    "costs": "Costs",
+}
 
 
 def reported_table(table):
@@ -63,10 +72,11 @@ rule plot_heatmap:
     conda:
         "../envs/bitsweep.yaml"
     params:
+        metric=SETTINGS.metric,
         code=fingerprint("plot_heatmap"),
     shell:
         "python -m scripts.plot_heatmap --mode {wildcards.mode} --runs {input.runs:q} --selection {input.selection:q}"
-        " --output {output.svg:q} > {log:q} 2>&1"
+        " --metric {params.metric} --output {output.svg:q} > {log:q} 2>&1"
 
 
 rule plot_learning_curves:
@@ -88,10 +98,40 @@ rule plot_learning_curves:
     conda:
         "../envs/bitsweep.yaml"
     params:
+        metric=SETTINGS.metric,
         code=fingerprint("plot_learning_curves"),
     shell:
         "python -m scripts.plot_learning_curves --epochs {input.epochs:q} --selection {input.selection:q}"
-        " --output {output.svg:q} > {log:q} 2>&1"
+        " --metric {params.metric} --output {output.svg:q} > {log:q} 2>&1"
+
+
+rule plot_modes:
+    """Draws what the modes cost and reach, and the differences between them."""
+    input:
+        f"{REPORT}/summary.json",
+    output:
+        report(
+            f"{REPORT}/figures/costs.svg",
+            caption="../report/modes.rst",
+            category="Costs",
+            labels={"result": "test score against trainable parameters"},
+        ),
+        report(
+            f"{REPORT}/figures/differences.svg",
+            caption="../report/differences.rst",
+            category="Test",
+            labels={"result": "differences between modes"},
+        ),
+        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=["costs", "differences"], suffix=FIGURE_FORMATS[1:]),
+    log:
+        f"{RESULTS}/logs/plot_modes.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        code=fingerprint("plot_modes"),
+    shell:
+        "python -m scripts.plot_modes --summary {input:q} --costs {output[0]:q} --differences {output[1]:q}"
+        " > {log:q} 2>&1"
 
 
 rule summarize:
@@ -99,6 +139,7 @@ rule summarize:
     input:
         runs=rules.collect_runs.output.table,
         selection=rules.select_runs.output[0],
+        prices=rules.price_selection.output[0],
         evaluations=expand(rules.evaluate_mode.output.scores, mode=MODES),
         comparison=rules.compare_modes.output[0],
         costs=rules.collect_runs.output.costs,
@@ -118,7 +159,8 @@ rule summarize:
         code=fingerprint("summarize"),
     shell:
         "python -m scripts.summarize --experiment {params.experiment:q} --runs {input.runs:q}"
-        " --costs {input.costs:q} --selection {input.selection:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
+        " --costs {input.costs:q} --selection {input.selection:q}"
+        " --prices {input.prices:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
         " --precision {input.precision:q} --tokens {input.tokens:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -128,6 +170,7 @@ rule write_report:
         rules.summarize.output,
         rules.describe_input.output,
         expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=FIGURE_FORMATS),
+        study=study_of_report,
     output:
         f"{REPORT}/report.md",
         report(
@@ -142,6 +185,7 @@ rule write_report:
         "../envs/bitsweep.yaml"
     params:
         folder=lambda wildcards, output: os.path.dirname(output[0]),
+        study=lambda wildcards, input: f"--study {input.study[0]}" if input.study else "",
         code=fingerprint("write_report", "bitsweep/report.css", "bitsweep/page.js"),
     shell:
-        "python -m scripts.write_report --report {params.folder:q} > {log:q} 2>&1"
+        "python -m scripts.write_report --report {params.folder:q} {params.study} > {log:q} 2>&1"

@@ -115,5 +115,4 @@ rule plot_size:
     params:
         code=fingerprint("plot_size"),
     shell:
-        "python -m scripts.plot_size --summary {input:q} --svg {output[0]:q} --png {output[1]:q} --spec {output[2]:q}"
-        " > {log:q} 2>&1"
+        "python -m scripts.plot_size --summary {input:q} --output {output[0]:q} > {log:q} 2>&1"

@@ -7,6 +7,7 @@ import pandas as pd
 from bitsweep.errors import run
 from bitsweep.figures import heat_map, save_chart
 from bitsweep.files import read_json
+from bitsweep.metrics import METRIC_NAMES
 
 
 def main() -> None:
@@ -14,10 +15,12 @@ def main() -> None:
     parser.add_argument("--mode", required=True, help="the mode")
     parser.add_argument("--runs", required=True, help="CSV file with a row a run")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--metric", required=True, help="what selects")
     parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     selected = read_json(arguments.selection)[arguments.mode]
-    save_chart(heat_map(pd.read_csv(arguments.runs), arguments.mode, selected), arguments.output)
+    metric = (f"validation_{arguments.metric}", METRIC_NAMES[arguments.metric])
+    save_chart(heat_map(pd.read_csv(arguments.runs), arguments.mode, selected, *metric), arguments.output)
 
 
 if __name__ == "__main__":

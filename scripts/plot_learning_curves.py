@@ -7,15 +7,18 @@ import pandas as pd
 from bitsweep.errors import run
 from bitsweep.figures import learning_curves, save_chart
 from bitsweep.files import read_json
+from bitsweep.metrics import METRIC_NAMES
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", required=True, help="CSV file with a row a run and epoch")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--metric", required=True, help="what selects")
     parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
-    chart = learning_curves(pd.read_csv(arguments.epochs), read_json(arguments.selection))
+    metric = (f"validation_{arguments.metric}", METRIC_NAMES[arguments.metric])
+    chart = learning_curves(pd.read_csv(arguments.epochs), read_json(arguments.selection), *metric)
     save_chart(chart, arguments.output)
 
 

@@ -13,16 +13,14 @@ from bitsweep.metrics import METRIC_NAMES
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--summary", required=True, help="JSON file that summarize_study wrote")
-    parser.add_argument("--svg", required=True, help="SVG file to write")
-    parser.add_argument("--png", required=True, help="PNG file to write")
-    parser.add_argument("--spec", required=True, help="JSON file to write: the Vega-Lite specification")
+    parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     study = read_json(arguments.summary)
     points = pd.DataFrame(study["points"])
     points["score"] = points[study["metric"]]
     points[["low", "high"]] = points["interval"].tolist()
     chart = size_figure(points[["mode", "train_size", "score", "low", "high"]], METRIC_NAMES[study["metric"]])
-    save_chart(chart, arguments.svg, arguments.png, arguments.spec)
+    save_chart(chart, arguments.output)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--runs", required=True, help="CSV file with a row a run")
     parser.add_argument("--costs", required=True, help="CSV file with a row a run, what it has cost")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--prices", required=True, help="JSON file that price_selection wrote")
     parser.add_argument("--evaluations", required=True, nargs="+", help="JSON files that evaluate_mode wrote")
     parser.add_argument("--comparison", required=True, help="JSON file that compare_modes wrote")
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
@@ -39,15 +40,21 @@ def main() -> None:
         "peak_memory_mb": None if costs["peak_memory_mb"].isna().all() else float(costs["peak_memory_mb"].max()),
     }
     evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
-    selection, comparison = read_json(arguments.selection), read_json(arguments.comparison)
-    summary = summarize(experiment, runs, selection, evaluations, comparison, environment)
+    selection, prices, comparison = map(read_json, (arguments.selection, arguments.prices, arguments.comparison))
+    summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     write_json(arguments.output / "summary.json", summary)
-    folder = arguments.output / "tables"
-    tables.save_table(runs, folder / "runs.csv")
-    tables.save_table(costs, folder / "costs.csv")
-    tables.save_table(tables.grid_table(experiment["grid"], experiment["training"]), folder / "grid.csv")
-    tables.save_table(tables.validation_table(summary), folder / "validation.csv")
-    tables.save_table(tables.test_table(summary), folder / "test.csv")
+    made = {
+        "runs": runs,
+        "costs": costs,
+        "grid": tables.grid_table(experiment),
+        "validation": tables.validation_table(summary),
+        "test": tables.test_table(summary),
+        "confusion": tables.confusion_table(summary),
+        "differences": tables.differences_table(summary),
+        "modes": tables.modes_table(summary),
+    }
+    for name, table in made.items():
+        tables.save_table(table, arguments.output / "tables" / f"{name}.csv", experiment["metric"])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main() -> None:
     predictions = dict(zip(arguments.modes, tables, strict=True))
     study = summarize_study(read_json(arguments.selection), scores, predictions, arguments.metric)
     write_json(arguments.summary, study)
-    save_table(study_table(study), arguments.table)
+    save_table(study_table(study), arguments.table, arguments.metric)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,21 @@ from bitsweep.files import read_json, write_text
 from bitsweep.page import to_html
 from bitsweep.report import compose
 
+TABLES = ("grid", "validation", "test", "confusion", "differences", "modes", "runs", "costs")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--report", required=True, type=Path, help="folder of the report, its tables and figures in it")
+    parser.add_argument("--study", help="JSON file that summarize_study wrote, where there is one")
     arguments = parser.parse_args()
     folder = arguments.report
-    summary = read_json(folder / "summary.json")
+    summary, study = read_json(folder / "summary.json"), arguments.study and read_json(arguments.study)
+    names = [*TABLES, *(["study"] if study else [])]
+    made = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in names}
     # Texts and tokens such as "null" and "NA" are what they are.
-    inputs = pd.read_csv(folder / "tables" / "encoder_input.csv", keep_default_na=False)
-    names = ("runs", "costs", "grid", "validation", "test")
-    runs, costs, grid, validation, test = (pd.read_csv(folder / "tables" / f"{name}.csv") for name in names)
-    markdown = compose(summary, runs, costs, inputs, grid, validation, test)
+    made["encoder_input"] = pd.read_csv(folder / "tables" / "encoder_input.csv", keep_default_na=False)
+    markdown = compose(summary, made, study)
     write_text(folder / "report.md", markdown)
     write_text(folder / "index.html", to_html(markdown, f"BitSweep: {summary['experiment']['name']}", folder))
 

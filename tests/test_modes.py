@@ -5,7 +5,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertForSequenceClassification, ModernBertConfig, ModernBertForSequenceClassification
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+)
 
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier
