@@ -38,7 +38,9 @@ prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
 
 GRID = Paramspace(table_of_runs(SETTINGS.grid.model_dump()))
 MODES = SETTINGS.grid.mode
-TABLES = ["encoder_input", "grid", "validation", "runs", "costs", "test"]
+# The tables that summarize makes, each with its category in `snakemake --report`.
+SUMMARY_TABLES = {"grid": "Data", "validation": "Validation", "test": "Test", "runs": "Runs", "costs": "Costs"}
+TABLES = ["encoder_input", *SUMMARY_TABLES]
 RUN_FILES = ["history.csv", "result.json", "costs.json", "weights.safetensors"]
 FIGURES = ["learning_curves", *(f"heatmap_{mode}" for mode in MODES)]
 # For readers of the page and of papers, and for programs.
@@ -62,6 +64,16 @@ def runs_of(modes, file):
     """The `file` of all runs of the `modes`."""
     cells = table_of_runs(SETTINGS.grid.model_dump()).to_dict("records")
     return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]
+
+
+def reported_table(table):
+    """A table's CSV file, marked for `snakemake --report`."""
+    return report(
+        f"{REPORT}/tables/{table}.csv",
+        caption=f"../report/{table}.rst",
+        category=SUMMARY_TABLES[table],
+        labels={"result": f"table: {table}"},
+    )
 
 
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()))
