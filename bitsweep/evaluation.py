@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-
 from torch.nn.functional import cross_entropy
 
 from bitsweep.batches import predict, prepare

@@ -14,8 +14,8 @@ from bitsweep.grid import spell_number
 from bitsweep.labels import bar_boxes, place_labels, step_boxes
 
 FONT = "Helvetica, Arial, sans-serif"
-# Okabe and Ito, 2008: told apart by colour-blind readers.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999"]
+# Okabe and Ito, 2008: told apart by colour-blind readers; a grey for their yellow, which is faint on white.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#555555"]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"]
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [4, 4], [2, 5], [12, 3, 3, 3]]
 # altair refuses tables of more than 5,000 rows, which a sweep of 1,000 runs has in epochs.
@@ -147,8 +147,8 @@ def learning_curves(
         # The unseen edge of a point is where a pointer finds it.
         edge = {"stroke": "transparent", "strokeWidth": 8, "aria": False}
         panel = (
-            others.mark_line(strokeWidth=1, opacity=0.45, color="#777777")
-            + others.mark_circle(size=12, opacity=0.6, color="#777777", **edge).encode(tooltip=tips)
+            others.mark_line(strokeWidth=1, opacity=0.6, color="#aaaaaa")
+            + others.mark_circle(size=12, opacity=0.8, color="#aaaaaa", **edge).encode(tooltip=tips)
             + chosen.mark_line(strokeWidth=3, color=colour)
             + chosen.mark_circle(size=50, opacity=1, color=colour, **edge).encode(tooltip=tips)
         )

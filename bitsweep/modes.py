@@ -113,7 +113,7 @@ def names_of_kind(model: torch.nn.Module, kind: str) -> Iterator[str]:
 def chosen_names(model: torch.nn.Module, mode: dict) -> set[str]:
     """The names of the parameters that a mode's `train` chooses.
 
-    Raises UserError where one of its parts chooses nothing, or `bias` nothing in the encoder, as where it has no biases.
+    Raises UserError where one of its parts chooses nothing, or `bias` nothing in the encoder, which may have no biases.
     """
     chosen: set[str] = set()
     for kind in mode.get("train", []):

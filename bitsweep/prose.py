@@ -79,8 +79,8 @@ def difference_sentence(pair: dict, level: float, metric: str = "accuracy") -> s
             )
         return (
             f"On the same test examples {lead['better']} is better than {lead['other']} by "
-            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and McNemar's test agrees, so the "
-            f"drawing of the test examples does not explain it{seeds}."
+            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and McNemar's test agrees, so "
+            f"the drawing of the test examples does not explain it{seeds}."
         )
     return (
         f"On the same test examples {lead['better']} and {lead['other']} differ by {points(lead['lead'], metric)} "
@@ -196,21 +196,29 @@ def parameters_paragraph(summary: dict) -> str:
 
 
 def accuracy_paragraph(summary: dict) -> str:
+    modes = evaluated(summary)
     sentences = [
         f"{mode} reaches {percent(entry['test']['accuracy'])} on the {count(entry['test']['examples'])} test examples "
         f"(95 % interval {percent_range(entry['test']['accuracy_interval'])}), after "
         f"{percent(entry['validation']['accuracy'])} on the validation split that selected it."
-        for mode, entry in evaluated(summary).items()
+        for mode, entry in modes.items()
+        # Of more, the table is easier to read.
+        if len(modes) <= 2
     ]
-    clauses = []
-    for mode, entry in evaluated(summary).items():
+    above, within, below = [], [], []
+    for mode, entry in modes.items():
         share, (low, high) = entry["test"]["commonest_label_share"], entry["test"]["accuracy_interval"]
         if low <= share <= high:
-            clauses.append(f"within the interval of {mode}, which may have learned nothing")
+            within.append(mode)
         elif share > high:
-            clauses.append(f"more than {mode}")
+            below.append(mode)
         else:
-            clauses.append(f"{points(entry['test']['accuracy'] - share)} less than {mode}")
+            above.append(f"{points(entry['test']['accuracy'] - share)} less than {mode}")
+    clauses = above
+    if within:
+        clauses = [*clauses, f"within the interval of {join(within)}, which may have learned nothing"]
+    if below:
+        clauses = [*clauses, f"more than {join(below)}"]
     sentences.append(f"Always answering the commonest label would reach {percent(share)}: {'; '.join(clauses)}.")
     return " ".join(sentences)
 
@@ -221,12 +229,12 @@ def price_paragraph(summary: dict) -> str:
     for mode, entry in evaluated(summary).items():
         validation, test, price = entry["validation"]["score"], entry["test"]["score"], entry["validation"]["price"]
         gap = validation - test
-        sentence = f"{mode} has {points(gap, metric)} {'more' if gap > 0 else 'less'} on validation than on test"
+        sentence = f"{mode} has {points(gap, metric)} {'less' if gap < 0 else 'more'} on validation than on test"
         if price["picked_from"] > 1 or price["epochs"] > 1:
             settings = f"{price['picked_from']} setting{'s' * (price['picked_from'] > 1)}"
             sentence += (
-                f"; having picked the best of {settings} and of the epochs of each run, its validation score is "
-                f"expected to be {points(price['price'], metric)} too high"
+                f", where picking the best of {settings} and of each run's epochs is expected to make it "
+                f"{points(price['price'], metric)} too high"
             )
         sentences.append(sentence + ".")
     sentences.append(
@@ -239,7 +247,8 @@ def training_size_paragraph(summary: dict) -> str:
     """How the size of the training split bears on the result: parameters against examples, and the fit to them."""
     examples = summary["experiment"]["examples"]["train"]
     sentences = []
-    for mode, entry in evaluated(summary).items():
+    modes = evaluated(summary)
+    for mode, entry in modes.items() if len(modes) <= 2 else ():
         ratio = entry["trainable_parameters"] / examples
         per = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
         gap = entry["validation"]["loss"] - entry["validation"]["train_loss"]
@@ -254,8 +263,8 @@ def training_size_paragraph(summary: dict) -> str:
     metric = metric_of(summary)
     sentences += [size_claim(pair, examples, metric) for pair in summary["differences"] if involves_bitfit(pair)]
     sentences.append(
-        "One size of the training split cannot show how the difference grows or shrinks with it; the training-size study "
-        "(`snakemake study`) is for that."
+        "One size of the training split cannot show how the difference grows or shrinks with it; the training-size "
+        "study (`snakemake study`) is for that."
     )
     return " ".join(sentences)
 
@@ -269,7 +278,8 @@ def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str
     if not difference["beyond_chance"]:
         here = f"At {count(examples)} examples no difference between the two shows here."
     else:
-        here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here."
+        word = "behind" if ahead > 0 else "ahead"
+        here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {word} here."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -290,8 +300,8 @@ def choice_paragraph(summary: dict) -> str:
         costs = f"stores {stored[small]:,.0f} kB a task where {large} stores {stored[large]:,.0f} kB"
         if pair["beyond_chance"] and gain > 0:
             sentences.append(
-                f"Choose {large} where accuracy counts: it gains {points(gain, metric)} here. {kept_sentence(modes, small, large)} "
-                f"choose it only where that is enough and many tasks share one encoder: it {costs}."
+                f"Choose {large} where accuracy counts: it gains {points(gain, metric)} here. "
+                f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one encoder: it {costs}."
             )
         elif pair["beyond_chance"]:
             sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
@@ -303,10 +313,10 @@ def choice_paragraph(summary: dict) -> str:
     return " ".join(sentences)
 
 
-def kept_sentence(modes: dict, small: str, large: str) -> str:
+def kept_clause(modes: dict, small: str, large: str) -> str:
     share = modes[small]["test"]["commonest_label_share"]
-    kept, whole = (modes[mode]["test"]["accuracy"] - share for mode in (small, large))
-    return f"{small} keeps {100 * max(kept, 0):.2f} of the {100 * whole:.2f} points that {large} has above the commonest label;"
+    kept, whole = (100 * (modes[mode]["test"]["accuracy"] - share) for mode in (small, large))
+    return f"{small} keeps {max(kept, 0):.2f} of the {whole:.2f} points that {large} has above the commonest label"
 
 
 def front_sentences(summary: dict) -> str:
@@ -327,12 +337,15 @@ def front_sentences(summary: dict) -> str:
 def limits_paragraph(summary: dict) -> str:
     """What these numbers cannot show."""
     sentences = []
+    edges: dict[tuple[str, str], list[str]] = {}
     for mode, entry in evaluated(summary).items():
         for key, edge in entry["selected"]["on_edge"].items():
-            sentences.append(
-                f"The selected {key.replace('_', ' ')} of {mode} is the {edge} on the grid: values beyond it may do "
-                "better, and the grid may handicap this mode."
-            )
+            edges.setdefault((key.replace("_", " "), edge), []).append(mode)
+    for (key, edge), modes in edges.items():
+        sentences.append(
+            f"The selected {key} of {join(modes)} is the {edge} on the grid: values beyond it may do better, and the "
+            f"grid may handicap {'this mode' if len(modes) == 1 else 'these modes'}."
+        )
     if summary["runs"]["diverged"]:
         sentences.append(
             f"{summary['runs']['diverged']} of the runs diverged (their loss was not finite); their settings were "
@@ -401,7 +414,7 @@ def study_paragraph(study: dict) -> str:
         }[verdict(first, last)]
         sentences.append(f"For {mode}: {'; '.join(ends)}; {conclusion}.")
     if len(sentences) == 1:
-        return "The study has no pair of full and a BitFit mode at two sizes, so the claim of the BitFit paper is not tested."
+        return "The study has no pair of full and a BitFit mode at two sizes, so it does not test the BitFit paper's claim."
     return " ".join(sentences)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Recipe:
     """What a run's numbers depend on, besides its data and its encoder.
 
-    `mode` is what `modes.freeze` takes. `train_size` is how many examples train, None for all; `metric` picks the epoch.
+    `mode` is what `modes.freeze` takes, `train_size` how many examples train, None for all; `metric` picks the epoch.
     """
 
     mode: dict

@@ -355,8 +355,8 @@ def check_modes(settings: Settings) -> None:
     for index, name in enumerate(settings.grid.mode):
         if name not in known:
             raise UserError(
-                f"grid.mode[{index}] is {name!r}: set it to one of {', '.join(known)}, or say under modes.{name} what it "
-                "trains."
+                f"grid.mode[{index}] is {name!r}: set it to one of {', '.join(known)}, or say under modes.{name} what "
+                "it trains."
             )
     for name, mode in settings.modes.items():
         if name in BUILT_IN and mode.definition():
@@ -375,8 +375,8 @@ def check_study(settings: Settings) -> None:
     limit = settings.limit.train
     if settings.study and limit and settings.study.train_size[-1] > limit:
         raise UserError(
-            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove it, or raise the "
-            "limit."
+            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove it, or raise "
+            "the limit."
         )
 
 

@@ -33,7 +33,8 @@ def grid_table(experiment: dict) -> pd.DataFrame:
 
     What differs between modes has a row for each set of values.
     """
-    grids, spellings = experiment["grids"], {"batch_size": str, "learning_rate": spell_number, "seed": str}
+    grids = {mode: experiment["grids"][mode] for mode in experiment["grid"]["mode"]}
+    spellings = {"batch_size": str, "learning_rate": spell_number, "seed": str}
     rows = [("mode", ", ".join(grids), len(grids))]
     for key, spelled in spellings.items():
         modes_of: dict[tuple, list[str]] = {}
@@ -151,6 +152,10 @@ def points(value: float) -> str:
     return f"{100 * value:.2f} points"
 
 
+def points_range(interval: list[float]) -> str:
+    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} points"
+
+
 def pieces(values: pd.Series, spelled: Callable[[float], str]) -> list[str]:
     return ["" if pd.isna(value) else spelled(value) for value in values]
 
@@ -194,7 +199,7 @@ def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     ):
         if {low, high} <= set(table.columns):
             intervals = zip(table[low], table[high], strict=True)
-            spelled = plain_range if plain else percent_range
+            spelled = plain_range if plain else points_range if "difference" in table else percent_range
             place = shown.columns.get_loc(low)
             shown.insert(place, title, ["" if pd.isna(one) else spelled([one, other]) for one, other in intervals])
             shown = shown.drop(columns=[low, high])

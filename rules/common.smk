@@ -41,7 +41,18 @@ prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
 MODES = SETTINGS.grid.mode
-TABLES = ["encoder_input", "grid", "validation", "test", "confusion", "differences", "modes", "runs", "costs"]
+# The tables that summarize makes, each with its category in `snakemake --report`.
+SUMMARY_TABLES = {
+    "grid": "Data",
+    "validation": "Validation",
+    "test": "Test",
+    "confusion": "Test",
+    "differences": "Test",
+    "modes": "Costs",
+    "runs": "Runs",
+    "costs": "Costs",
+}
+TABLES = ["encoder_input", *SUMMARY_TABLES]
 RUN_FILES = {
     "history": "history.csv",
     "result": "result.json",
@@ -98,6 +109,16 @@ def study_of_report(wildcards):
     asked = "study" in workflow.dag_settings.targets
     made = os.path.exists(f"{STUDY}/summary.json")
     return study_files() if SETTINGS.study and (asked or made) else []
+
+
+def reported_table(table):
+    """A table's CSV file, marked for `snakemake --report`."""
+    return report(
+        f"{REPORT}/tables/{table}.csv",
+        caption=f"../report/{table}.rst",
+        category=SUMMARY_TABLES[table],
+        labels={"result": f"table: {table}"},
+    )
 
 
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()))

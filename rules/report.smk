@@ -3,28 +3,6 @@
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
 # What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
 
-# The tables that summarize makes, each with its category in `snakemake --report`.
-SUMMARY_TABLES = {
-    "grid": "Data",
-    "validation": "Validation",
-    "test": "Test",
-    "confusion": "Test",
-    "differences": "Test",
-    "modes": "Costs",
-    "runs": "Runs",
-    "costs": "Costs",
-}
-
-
-def reported_table(table):
-    """A table's CSV file, marked for `snakemake --report`."""
-    return report(
-        f"{REPORT}/tables/{table}.csv",
-        caption=f"../report/{table}.rst",
-        category=SUMMARY_TABLES[table],
-        labels={"result": f"table: {table}"},
-    )
-
 
 rule describe_input:
     """Shows what the encoder reads, token by token."""

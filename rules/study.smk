@@ -107,7 +107,13 @@ rule plot_size:
     input:
         rules.summarize_study.output[0],
     output:
-        multiext(f"{REPORT}/figures/score_by_size.", "svg", "png", "json"),
+        report(
+            f"{REPORT}/figures/score_by_size.svg",
+            caption="../report/study.rst",
+            category="Test",
+            labels={"result": "test score by the size of the training set"},
+        ),
+        multiext(f"{REPORT}/figures/score_by_size.", "png", "json"),
     log:
         f"{RESULTS}/logs/plot_size.log",
     conda:

@@ -41,6 +41,7 @@ def main() -> None:
     }
     evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
     selection, prices, comparison = map(read_json, (arguments.selection, arguments.prices, arguments.comparison))
+    selection = {mode: selection[mode] for mode in experiment["grid"]["mode"]}
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     write_json(arguments.output / "summary.json", summary)
     made = {

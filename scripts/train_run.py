@@ -71,7 +71,7 @@ def remove_checkpoints(folder: Path) -> None:
 
 def write_failed(folder: Path, sources: dict, error: str) -> None:
     """Writes the outputs of a run that could not be trained: what it is, and the sentence that says why."""
-    unknown = {key: None for key in ("best", "trainable_parameters", "stored_bytes", "weights_sha256")}
+    unknown = dict.fromkeys(("best", "trainable_parameters", "stored_bytes", "weights_sha256"))
     unknown |= {"diverged": False, "versions": {}}
     write_text(folder / "history.csv", f"{','.join(HISTORY)}\n")
     write_text(folder / "predictions.npy", "")

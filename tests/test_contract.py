@@ -137,6 +137,7 @@ CODE_EDITS = {
     "prose.py": REPORT,
     "figures.py": {"plot_heatmap mode=full", "plot_heatmap mode=bitfit", "plot_learning_curves", *REPORT},
     "report.css": REPORT,
+    "page.js": REPORT,
 }
 
 

@@ -131,7 +131,7 @@ def test_an_encoder_without_biases_gets_a_sentence():
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     model = ModernBertForSequenceClassification(ModernBertConfig(vocab_size=100, pad_token_id=0, **sizes))
     for mode in ("bitfit", "bitfit_head", "random", "bitfit_subset"):
-        with pytest.raises(UserError, match="has no parameter that the mode would train by .*remove the mode"):
+        with pytest.raises(UserError, match=r"has no parameter that the mode would train by .*remove the mode"):
             trained(model, mode)
     for mode in ("full", "head", "layernorm"):
         assert trained(copy.deepcopy(model), mode).count > 0

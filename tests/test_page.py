@@ -179,9 +179,14 @@ def test_the_table_of_all_runs_sorts_and_filters(page, tmp_path):
     assert seen["none"] == "0 of 8 rows"
 
 
-def test_a_thousand_runs_sort_and_filter_at_once(tmp_path):
+@pytest.fixture
+def thousand(tmp_path) -> str:
+    """A page whose table has a thousand rows, one of them with an empty cell."""
     rows = "\n".join(f"| bitfit | {index * 7919 % 1000} | {'' if index == 500 else index} |" for index in range(1000))
-    page = to_html(f"## All 1000 runs\n\n| mode | number | other |\n|---|---|---|\n{rows}\n", "title", tmp_path)
+    return to_html(f"## All 1000 runs\n\n| mode | number | other |\n|---|---|---|\n{rows}\n", "title", tmp_path)
+
+
+def test_a_thousand_runs_sort_and_filter_at_once(thousand, tmp_path):
     actions = """
       const began = performance.now();
       const [, number, other] = document.querySelectorAll("th button");
@@ -190,22 +195,36 @@ def test_a_thousand_runs_sort_and_filter_at_once(tmp_path):
       const cells = [...document.querySelectorAll("tbody tr")].map((row) => row.cells[2].textContent);
       seen.ends = [cells[0], cells.at(-2), cells.at(-1)];
     """
-    seen = look(page, 800, tmp_path, actions)
+    seen = look(thousand, 800, tmp_path, actions)
     # What is empty is last in either direction.
     assert seen["ends"] == ["999", "0", ""]
     assert seen["milliseconds"] < 1000
 
 
+def printed(page, folder) -> tuple[int, str]:
+    """The number of pages on paper, and their text."""
+    chromium(folder, f"--print-to-pdf={folder / 'page.pdf'}", "--no-pdf-header-footer", page.as_uri())
+    pages = len(re.findall(rb"/Type\s*/Page\b", (folder / "page.pdf").read_bytes()))
+    command = ["pdftotext", "-layout", folder / "page.pdf", "-"]
+    return pages, subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext on this machine")
 def test_it_prints_on_few_pages_with_all_its_parts(results, tmp_path):
-    pdf = tmp_path / "page.pdf"
-    chromium(tmp_path, f"--print-to-pdf={pdf}", "--no-pdf-header-footer", (results / "report" / "index.html").as_uri())
-    pages = len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes()))
+    pages, text = printed(results / "report" / "index.html", tmp_path)
     assert 3 <= pages <= 6
-    if shutil.which("pdftotext"):
-        text = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, text=True).stdout
-        for part in ("What was asked", "Figure 1.", "Figure 3.", "Methods", "diverged"):
-            assert part in text
-        assert "Rows with" not in text
+    for part in ("What was asked", "Figure 1.", "Figure 3.", "Methods", "diverged", "8 of 8 rows"):
+        assert part in text
+    assert "Rows with" not in text
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext on this machine")
+def test_a_long_table_prints_whole_with_its_header_on_each_page(thousand, tmp_path):
+    (tmp_path / "long.html").write_text(thousand)
+    pages, text = printed(tmp_path / "long.html", tmp_path)
+    assert pages > 5
+    assert text.count("number") == pages
+    assert text.count("bitfit") == 1000
 
 
 def test_snakemake_s_own_report_has_captions_and_categories(finished, tmp_path):
