@@ -42,6 +42,7 @@ check: setup
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile configs/imdb.yaml
+	$(BIN)/snakemake --lint --configfile configs/size.yaml
 
 benchmark: setup .venv-benchmark/installed
 	.venv-benchmark/bin/python -m benchmarks.run $(if $(QUICK),--quick)

@@ -301,7 +301,8 @@ def choice_paragraph(summary: dict) -> str:
         if pair["beyond_chance"] and gain > 0:
             sentences.append(
                 f"Choose {large} where accuracy counts: it gains {points(gain, metric)} here. "
-                f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one encoder: it {costs}."
+                f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one "
+                f"encoder: it {costs}."
             )
         elif pair["beyond_chance"]:
             sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
@@ -328,8 +329,8 @@ def front_sentences(summary: dict) -> str:
         front.sort(key=lambda mode, key=key, cost=cost: key(mode)[cost])
         told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
         sentences.append(
-            f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost than "
-            f"{join(told)}; the others pay more for less."
+            f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost "
+            f"than {join(told)}; the others pay more for less."
         )
     return " ".join(sentences)
 
@@ -360,8 +361,8 @@ def limits_paragraph(summary: dict) -> str:
     else:
         few = f", and with {seeds} seeds that interval is wide" if seeds < 5 else ""
         sentences.append(
-            f"Scores are means over {seeds} seeds; their intervals cover the drawing of test examples only, the interval "
-            f"over seeds that of seeds{few}."
+            f"Scores are means over {seeds} seeds; their intervals cover the drawing of test examples only, the "
+            f"interval over seeds that of seeds{few}."
         )
     epochs = summary["experiment"]["training"]["epochs"]
     for grid, modes in alike_grids(summary["experiment"]["grids"]):
@@ -414,7 +415,7 @@ def study_paragraph(study: dict) -> str:
         }[verdict(first, last)]
         sentences.append(f"For {mode}: {'; '.join(ends)}; {conclusion}.")
     if len(sentences) == 1:
-        return "The study has no pair of full and a BitFit mode at two sizes, so it does not test the BitFit paper's claim."
+        return "The study has no pair of full and a BitFit mode at two sizes: the BitFit paper's claim is not tested."
     return " ".join(sentences)
 
 

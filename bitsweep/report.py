@@ -80,7 +80,8 @@ def grid_section(summary: dict, grid: pd.DataFrame) -> str:
     return section(
         "The grid and where it comes from",
         f"{summary['runs']['total']} runs: every combination of these values, each trained for "
-        f"{experiment['training']['epochs']} epochs, of which the best by validation {prose.metric_name(summary)} counts.",
+        f"{experiment['training']['epochs']} epochs, of which the best by validation {prose.metric_name(summary)} "
+        "counts.",
         tables.to_markdown(grid),
         *trains_list(experiment["modes"]),
         source or "The config names no source for these values (`grid_source`).",
@@ -137,9 +138,10 @@ def differences_section(summary: dict, differences: pd.DataFrame) -> str:
             "differences", "Differences on the same test examples with their 95 % intervals; filled: more than chance"
         ),
         tables.to_markdown(tables.readable(differences, prose.metric_of(summary))),
-        "A difference counts as more than chance where the paired bootstrap's interval over test examples excludes zero, "
-        "McNemar's exact test (the largest p-value of the seeds, corrected for the number of pairs by Holm) stays below "
-        "0.05, and, with several seeds, Student's interval of the paired differences over seeds excludes zero too.",
+        "A difference counts as more than chance where the paired bootstrap's interval over test examples excludes "
+        "zero, McNemar's exact test (the largest p-value of the seeds, corrected for the number of pairs by Holm) "
+        "stays below 0.05, and, with several seeds, Student's interval of the paired differences over seeds excludes "
+        "zero too.",
     )
 
 
@@ -149,8 +151,8 @@ def costs_section(summary: dict, modes: pd.DataFrame) -> str:
         figure("costs", f"Test {prose.metric_name(summary)} against trainable parameters; filled: the Pareto front"),
         tables.to_markdown(tables.readable(modes, prose.metric_of(summary))),
         "Seconds, tokens a second and stored bytes are means over the selected setting's runs, the memory is their "
-        "largest, and the sweep's seconds are those of all runs of the mode. A mode is on a front where no other has at "
-        "least its test score at no higher cost.",
+        "largest, and the sweep's seconds are those of all runs of the mode. A mode is on a front where no other has "
+        "at least its test score at no higher cost.",
     )
 
 
@@ -161,8 +163,8 @@ def study_section(study: dict, table: pd.DataFrame) -> str:
         figure("score_by_size", f"Test {metric} by the number of examples that trained"),
         prose.study_paragraph(study),
         tables.to_markdown(tables.readable(table, study["metric"])),
-        "Smaller training sets are parts of larger ones, drawn by each seed. sd is the standard deviation over seeds, of "
-        "the drawing of the set too.",
+        "Smaller training sets are parts of larger ones, drawn by each seed. sd is the standard deviation over seeds, "
+        "of the drawing of the set too.",
     )
 
 
@@ -197,10 +199,10 @@ def methods_section(summary: dict) -> str:
         "rate falling linearly to 0 without warm-up, gradients clipped at norm "
         f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "
         f"Seeds: {prose.join([str(seed) for seed in experiment['grid']['seed']])}.",
-        f"Statistics, at {100 * summary['interval_level']:.0f} %: Wilson's interval for accuracies; the paired percentile "
-        "bootstrap over test examples for differences and for other metrics; McNemar's exact test with Holm's "
-        "correction; Student's interval for paired differences over seeds; the price of picking by bootstrap bias "
-        "correction (BBC, Tsamardinos et al., 2018). By scikit-learn, scipy and statsmodels.",
+        f"Statistics, at {100 * summary['interval_level']:.0f} %: Wilson's interval for accuracies; the paired "
+        "percentile bootstrap over test examples for differences and for other metrics; McNemar's exact test with "
+        "Holm's correction; Student's interval for paired differences over seeds; the price of picking by bootstrap "
+        "bias correction (BBC, Tsamardinos et al., 2018). By scikit-learn, scipy and statsmodels.",
         f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
         f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
         f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}. "

@@ -88,19 +88,21 @@ rule plot_modes:
     input:
         f"{REPORT}/summary.json",
     output:
-        report(
+        costs=report(
             f"{REPORT}/figures/costs.svg",
             caption="../report/modes.rst",
             category="Costs",
             labels={"result": "test score against trainable parameters"},
         ),
-        report(
+        differences=report(
             f"{REPORT}/figures/differences.svg",
             caption="../report/differences.rst",
             category="Test",
             labels={"result": "differences between modes"},
         ),
-        expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=["costs", "differences"], suffix=FIGURE_FORMATS[1:]),
+        others=expand(
+            f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=["costs", "differences"], suffix=FIGURE_FORMATS[1:]
+        ),
     log:
         f"{RESULTS}/logs/plot_modes.log",
     conda:
@@ -108,7 +110,7 @@ rule plot_modes:
     params:
         code=fingerprint("plot_modes"),
     shell:
-        "python -m scripts.plot_modes --summary {input:q} --costs {output[0]:q} --differences {output[1]:q}"
+        "python -m scripts.plot_modes --summary {input:q} --costs {output.costs:q} --differences {output.differences:q}"
         " > {log:q} 2>&1"
 
 

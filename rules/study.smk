@@ -20,7 +20,6 @@ use rule train_run as train_study_run with:
         labels=len(SETTINGS.label_names),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         folder=lambda wildcards, output: os.path.dirname(output.result),
-        results=RESULTS,
         selection=lambda wildcards, input: (
             f"--selection {input.selection} --mode {wildcards.mode}" if input.selection else ""
         ),
@@ -85,8 +84,9 @@ rule summarize_study:
         scores=expand(rules.evaluate_study.output.scores, mode=MODES),
         predictions=expand(rules.evaluate_study.output.predictions, mode=MODES),
     output:
-        f"{STUDY}/summary.json",
-        multiext(f"{REPORT}/tables/study.", "csv", "md", "tex"),
+        summary=f"{STUDY}/summary.json",
+        table=f"{REPORT}/tables/study.csv",
+        others=multiext(f"{REPORT}/tables/study.", "md", "tex"),
     log:
         f"{RESULTS}/logs/summarize_study.log",
     conda:
@@ -94,26 +94,25 @@ rule summarize_study:
     params:
         modes=MODES,
         metric=SETTINGS.metric,
-        table=lambda wildcards, output: output[1],
         code=fingerprint("summarize_study"),
     shell:
         "python -m scripts.summarize_study --modes {params.modes} --metric {params.metric}"
         " --selection {input.selection:q} --scores {input.scores:q} --predictions {input.predictions:q}"
-        " --summary {output[0]:q} --table {params.table:q} > {log:q} 2>&1"
+        " --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
 
 
 rule plot_size:
     """Draws the test score of every mode over the size of its training set."""
     input:
-        rules.summarize_study.output[0],
+        rules.summarize_study.output.summary,
     output:
-        report(
+        svg=report(
             f"{REPORT}/figures/score_by_size.svg",
             caption="../report/study.rst",
             category="Test",
             labels={"result": "test score by the size of the training set"},
         ),
-        multiext(f"{REPORT}/figures/score_by_size.", "png", "json"),
+        others=multiext(f"{REPORT}/figures/score_by_size.", "png", "json"),
     log:
         f"{RESULTS}/logs/plot_size.log",
     conda:
@@ -121,4 +120,4 @@ rule plot_size:
     params:
         code=fingerprint("plot_size"),
     shell:
-        "python -m scripts.plot_size --summary {input:q} --output {output[0]:q} > {log:q} 2>&1"
+        "python -m scripts.plot_size --summary {input:q} --output {output.svg:q} > {log:q} 2>&1"

@@ -40,7 +40,6 @@ rule train_run:
         labels=len(SETTINGS.label_names),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         folder=lambda wildcards, output: os.path.dirname(output.result),
-        results=RESULTS,
         # The study's runs may leave their setting to the selection.
         selection="",
         code=fingerprint("train_run"),
@@ -48,4 +47,5 @@ rule train_run:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
         " --code {params.code}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
-        " --results {params.results:q} {params.selection} --output {params.folder:q} > {log:q} 2>&1"
+        ' --results "$BITSWEEP_RESULTS"'
+        " {params.selection} --output {params.folder:q} > {log:q} 2>&1"
