@@ -11,6 +11,7 @@ the packages of benchmarks/requirements.txt; BitSweep itself runs in .venv, or w
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -201,7 +202,8 @@ def describe_run(workspace: Workspace, path: str) -> dict:
     result = workspace.read(path) | workspace.read(path.replace("result.json", "costs.json"))
     recipe = result["made_from"]["recipe"]
     return {
-        **{key: recipe[key] for key in ("mode", "batch_size", "learning_rate", "seed")},
+        "mode": re.search("/mode~([^/]+)/", path)[1],
+        **{key: recipe[key] for key in ("batch_size", "learning_rate", "seed")},
         "trainable_parameters": result["trainable_parameters"],
         "accuracy": result["best"] and result["best"]["validation_accuracy"],
         "tokens_per_second": result["tokens_per_second"],

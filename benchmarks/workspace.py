@@ -15,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from bitsweep.modes import BUILT_IN
+
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["Snakefile", "config.yaml", "bitsweep", "benchmarks", "envs", "models", "profiles", "rules", "scripts"]
 EXPERIMENT = "results/benchmark"
@@ -139,10 +141,12 @@ class Workspace:
     def train_run(self, mode: str, batch_size: int, seed: int, epochs: int, probe: bool = False) -> Process:
         """One of BitSweep's runs alone, on the tokens that Snakemake made, or its start to the first step."""
         recipe = {
-            "mode": mode,
+            "mode": BUILT_IN[mode],
             "batch_size": batch_size,
             "learning_rate": self.sizes.learning_rates[0],
             "seed": seed,
+            "train_size": None,
+            "metric": "accuracy",
             "epochs": epochs,
             **{key: self.training[key] for key in ("weight_decay", "max_grad_norm", "threads")},
         }

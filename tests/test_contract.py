@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from bitsweep.audit import set_aside_damaged
+from bitsweep.collection import check_alike
 from bitsweep.errors import UserError
-from bitsweep.selection import check_alike
 from tests.conftest import Workspace, planned_jobs
 
 pytestmark = pytest.mark.contract
@@ -36,10 +36,12 @@ def tokens(*splits: str) -> set[str]:
 
 
 REPORT = {"write_report"}
-TEST = {"evaluate_mode mode=full", "evaluate_mode mode=bitfit", "compare_modes", "summarize", *REPORT}
+SUMMARY = {"summarize", "plot_modes", *REPORT}
+TEST = {"evaluate_mode mode=full", "evaluate_mode mode=bitfit", "compare_modes", *SUMMARY}
 SELECTION = {
     "collect_runs",
     "select_runs",
+    "price_selection",
     "confirm_runs",
     "plot_heatmap mode=full",
     "plot_heatmap mode=bitfit",
@@ -111,8 +113,20 @@ CONFIG_EDITS = {
     "two settings swapped": (swap_limits, tokens("train", "validation") | runs() | SELECTION),
     "another order of keys": (turn_around, set()),
     "another spelling of numbers": (setting("grid", "learning_rate", to=["3.0e-4", "0.0001"]), set()),
-    "names of labels": (setting("label_names", to=["bad", "good"]), {"summarize", *REPORT}),
-    "text of the report": (setting("grid_source", to="{a} {{b}} $(c) ~ \"d\""), {"summarize", *REPORT}),
+    "names of labels": (setting("label_names", to=["bad", "good"]), SUMMARY),
+    "text of the report": (setting("grid_source", to="{a} {{b}} $(c) ~ \"d\""), SUMMARY),
+    "one learning rate more for one mode": (
+        setting("modes", to={"bitfit": {"learning_rate": [3e-4, 1e-4, 1e-3]}}),
+        runs(["bitfit"], rates=["1e-3"]) | SELECTION,
+    ),
+    "one mode more": (
+        lambda settings: settings["grid"].update(mode=["full", "bitfit", "head"]),
+        runs(["head"])
+        | {"check_mode mode=head", "evaluate_mode mode=head", "plot_heatmap mode=head"}
+        | SELECTION,
+    ),
+    "another metric": (setting("metric", to="macro_f1"), runs() | SELECTION),
+    "a study": (setting("study", to={"train_size": [32, 96]}), set()),
     "seed of the split": (
         setting("split", to={"seed": 1}),
         {"split_data", "describe_input"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
@@ -132,10 +146,13 @@ def test_an_edit_of_the_config_reruns_what_reads_it(edited, edit):
 
 
 CODE_EDITS = {
-    "training.py": runs() | {"evaluate_mode mode=full", "evaluate_mode mode=bitfit"} | SELECTION,
-    "selection.py": SELECTION,
+    "training.py": runs() | SELECTION,
+    "modes.py": CHECKS | runs() | SELECTION,
+    "collection.py": SELECTION,
+    "selection.py": SELECTION - {"collect_runs", "confirm_runs"},
+    "comparison.py": {"compare_modes", *SUMMARY},
     "prose.py": REPORT,
-    "figures.py": {"plot_heatmap mode=full", "plot_heatmap mode=bitfit", "plot_learning_curves", *REPORT},
+    "figures.py": {"plot_heatmap mode=full", "plot_heatmap mode=bitfit", "plot_learning_curves", "plot_modes", *REPORT},
     "report.css": REPORT,
     "page.js": REPORT,
 }
@@ -153,8 +170,8 @@ def test_comments_and_formatting_rerun_nothing(edited):
         path.write_text(path.read_text() + "\n# A comment.\n\n")
     path = edited.folder / "bitsweep" / "training.py"
     text = path.read_text()
-    assert "def rank(row: dict) ->" in text
-    path.write_text(text.replace("def rank(row: dict) ->", "def rank(\n    row: dict,\n) ->"))
+    assert "def rank(self, row: dict) ->" in text
+    path.write_text(text.replace("def rank(self, row: dict) ->", "def rank(\n        self, row: dict\n    ) ->"))
     assert edited.plan(*SMALL) == set()
 
 
@@ -199,10 +216,11 @@ DELETED = {
     RUN: runs(["full"], [8], ["3e-4"]) | SELECTION,
     f"{RUN}/history.csv": runs(["full"], [8], ["3e-4"]) | SELECTION,
     f"{RUN}/weights.safetensors": runs(["full"], [8], ["3e-4"]) | SELECTION,
-    "selection.json": SELECTION - {"collect_runs", "confirm_runs"},
+    f"{RUN}/predictions.npy": runs(["full"], [8], ["3e-4"]) | SELECTION,
+    "selection.json": SELECTION - {"collect_runs", "price_selection", "confirm_runs"},
     "evaluation/full.csv": TEST - {"evaluate_mode mode=bitfit"},
     "report/figures/heatmap_full.svg": {"plot_heatmap mode=full", *REPORT},
-    "report/tables/test.csv": {"summarize", *REPORT},
+    "report/tables/test.csv": SUMMARY,
     # Made again when something needs them.
     "tokens/train.safetensors": set(),
     "encoder/model.safetensors": set(),
@@ -293,6 +311,53 @@ def test_a_setting_changed_and_changed_back_trains_nothing_again(edited):
     assert len(logs) == 8
     assert all("taken as it was kept" in log and "epoch 1/" not in log for log in logs)
     assert all(path.read_bytes() == content for path, content in weights.items())
+
+
+def test_a_mode_renamed_trains_nothing_and_one_redefined_its_own_runs(edited):
+    """`few` is bitfit under another name; then it trains something else."""
+    results, target = edited.folder / "results" / "small", "results/small/runs.csv"
+    edit_config(edited, setting("grid", "mode", to=["full", "few"]))
+    edit_config(edited, setting("modes", to={"few": {"train": ["bias"]}}))
+    done = edited.snakemake(target, "--cores", "2", *SMALL)
+    assert done.returncode == 0, done.stdout
+    logs = [path.read_text() for path in sorted((results / "logs/train_run/mode~few").rglob("*.log"))]
+    assert len(logs) == 4
+    assert all("taken as it was kept" in log and "epoch 1/" not in log for log in logs)
+    for path in results.glob("runs/mode~few/*/*/*/weights.safetensors"):
+        assert path.read_bytes() == Path(str(path).replace("mode~few", "mode~bitfit")).read_bytes()
+    edit_config(edited, setting("modes", "few", to={"train": ["bias", "head"]}))
+    assert edited.plan(target, *SMALL) == runs(["few"]) | {"check_mode mode=few", "collect_runs"}
+
+
+STUDY = {"collect_study", "select_study", "summarize_study", "plot_size", *REPORT}
+
+
+def test_the_study_is_a_target_of_its_own_and_a_part_of_the_report_once_made(edited):
+    results = edited.folder / "results" / "small"
+    edit_config(edited, setting("study", to={"train_size": [32, 96]}))
+    evaluations = {f"evaluate_study mode={mode}" for mode in MODES}
+    planned = edited.plan("study", *SMALL)
+    trained = {job for job in planned if job.startswith("train_study_run")}
+    assert len(trained) == 4
+    assert planned - {"study"} == trained | evaluations | STUDY
+    done = edited.snakemake("study", "--cores", "2", *SMALL)
+    assert done.returncode == 0, done.stdout
+    # On all examples the sweep's own runs are the study's.
+    logs = {path: path.read_text() for path in (results / "logs" / "train_study_run").rglob("*.log")}
+    assert len(logs) == 4
+    for path, log in logs.items():
+        assert ("taken as it was kept" in log) == (path.stem == "train_size~96"), path
+    assert "## Size of the training set" in (results / "report" / "report.md").read_text()
+    assert edited.plan(*SMALL) == set()
+    edit_config(edited, setting("study", "train_size", to=[32, 64, 96]))
+    planned = edited.plan(*SMALL)
+    assert {job for job in planned if job.startswith("train_")} == {
+        f"train_study_run mode={mode}, batch_size=selected, learning_rate=selected, seed=42, train_size=64"
+        for mode in MODES
+    }
+    asked = edited.snakemake("study", "--dry-run", "--configfile", "config.yaml")
+    assert asked.returncode != 0
+    assert "study is missing from the config: add a section study" in asked.stdout
 
 
 def test_snakemake_says_in_words_why_a_job_would_run(edited):

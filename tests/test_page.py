@@ -125,7 +125,7 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert text.count("<script>") == 2
     assert set(re.findall(r"<script[^>]*>", text)) == {"<script>", '<script type="application/json">'}
     sources = re.findall(r'src="([^"]*)"', text)
-    assert len(sources) == 3
+    assert len(sources) == 5
     assert all(source.startswith("data:image/") for source in sources)
     assert "<link" not in text
     assert "@import" not in text
@@ -141,15 +141,18 @@ def test_every_part_shows_and_fits(page, width, tmp_path):
         "The grid and where it comes from",
         "Validation",
         "Test",
+        "Differences between modes",
+        "Costs",
         "What it means",
         "Methods",
         "All 8 runs",
     ]
     assert seen["links"] == seen["headings"][1:]
-    assert [alt.split()[0] for alt, _ in seen["images"]] == ["Validation"] * 3
+    figures = ["Validation", "Validation", "Validation", "Differences", "Test"]
+    assert [alt.split()[0] for alt, _ in seen["images"]] == figures
     assert all(shown for _, shown in seen["images"])
-    assert [caption.split()[0] for caption in seen["captions"]] == ["Validation"] * 3
-    assert len(seen["charts"]) == 3
+    assert [caption.split()[0] for caption in seen["captions"]] == figures
+    assert len(seen["charts"]) == 5
     assert all(chart > 150 for chart in seen["charts"])
     assert seen["tables"] >= 10
     assert seen["overflow"] <= 0
@@ -158,12 +161,15 @@ def test_every_part_shows_and_fits(page, width, tmp_path):
 
 
 def test_figures_tell_their_numbers_on_hover(page, tmp_path):
-    *maps, curves = look(page, 1280, tmp_path, HOVER)["tips"]
+    *maps, curves, differences, costs = look(page, 1280, tmp_path, HOVER)["tips"]
     for cell in maps:
         assert [name for name, _ in cell] == ["batch size", "learning rate", "validation accuracy, %"]
         assert float(cell[2][1]) > 0
     names = ["learning rate", "batch size", "seed", "epoch", "validation accuracy, %", "validation loss"]
     assert [name for name, _ in curves] == names
+    assert [name for name, _ in costs][:2] == ["mode", "test accuracy, %"]
+    assert dict(differences)["pair"] == "full − bitfit"
+    assert dict(differences)["verdict"] in ("more than chance", "may be chance")
 
 
 def test_the_table_of_all_runs_sorts_and_filters(page, tmp_path):

@@ -15,37 +15,61 @@ from bitsweep.tables import readable, to_latex, to_markdown
 from tests.conftest import ROOT
 
 
-def entry(accuracy: float, parameters: int, low: float, high: float) -> dict:
+def entry(accuracy: float, parameters: int, low: float, high: float, sd: float | None = None) -> dict:
+    runs = [{"seed": seed} for seed in range(1 if sd is None else 3)]
     return {
         "trainable_parameters": parameters,
         "runs": 4,
         "diverged": 0,
-        "selected": {"batch_size": 8, "learning_rate": 3e-4, "seed": 1, "epoch": 2, "runs": [], "on_edge": {}},
-        "validation": {"accuracy": accuracy, "loss": 0.5, "train_loss": 0.4, "examples": 100},
+        "selected": {"batch_size": 8, "learning_rate": 3e-4, "runs": [], "on_edge": {}},
+        "validation": {
+            "accuracy": accuracy + 0.03,
+            "score": accuracy + 0.03,
+            "price": {"picked_from": 4, "epochs": 16, "price": 0.021},
+            "loss": 0.5,
+            "train_loss": 0.4,
+            "examples": 100,
+        },
         "test": {
             "accuracy": accuracy,
             "accuracy_interval": [low, high],
+            "score": accuracy,
+            "interval": [low, high],
+            "sd": sd,
             "loss": 0.5,
             "examples": 1000,
             "commonest_label_share": 0.5,
-            "runs": [],
+            "runs": runs,
+        },
+        "costs": {
+            "stored_bytes": 4 * parameters,
+            "seconds": parameters / 1000,
+            "on_front": {"trainable_parameters": True, "seconds": True},
         },
     }
 
 
+def pair(first: str, second: str, difference: float, half: float, **changes) -> dict:
+    """A difference beyond chance, with an interval of `half` on either side."""
+    pair = {"first": first, "second": second, "difference": difference, "seeds": None}
+    pair |= {"interval": [difference - half, difference + half], "beyond_chance": True, "reason": None}
+    return {**pair, **changes}
+
+
 @pytest.fixture
 def summary() -> dict:
+    grid = {"batch_size": [8, 16], "learning_rate": [3e-4, 1e-4], "seed": [1]}
     return {
         "experiment": {
             "examples": {"train": 2000, "validation": 100, "test": 1000},
-            "grid": {"mode": ["full", "bitfit"], "batch_size": [8, 16], "learning_rate": [3e-4, 1e-4], "seed": [1]},
+            "grid": {"mode": ["full", "bitfit"], **grid},
+            "grids": {"full": grid, "bitfit": grid},
+            "metric": "accuracy",
             "training": {"epochs": 4},
         },
         "runs": {"total": 8, "finished": 8, "diverged": 0, "failed": []},
         "modes": {"full": entry(0.8, 4_000_000, 0.77, 0.82), "bitfit": entry(0.7, 3000, 0.67, 0.73)},
-        "differences": [
-            {"first": "full", "second": "bitfit", "difference": 0.1, "interval": [0.07, 0.13], "excludes_zero": True}
-        ],
+        "differences": [pair("full", "bitfit", 0.1, 0.03)],
         "interval_level": 0.95,
     }
 
@@ -60,7 +84,7 @@ def test_a_sure_difference_is_told_as_one(summary):
 
 def test_the_winner_is_the_one_that_wins(summary):
     summary["modes"]["full"], summary["modes"]["bitfit"] = entry(0.7, 4_000_000, 0.67, 0.73), entry(0.8, 3000, 0.7, 0.9)
-    summary["differences"][0] |= {"difference": -0.1, "interval": [-0.13, -0.07]}
+    summary["differences"] = [pair("full", "bitfit", -0.1, 0.03)]
     assert "by **bitfit**" in prose.answer(summary)
     assert "bitfit is better than full by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
     assert prose.choice_paragraph(summary).startswith("Choose bitfit: it is better by 10.00 points")
@@ -68,10 +92,71 @@ def test_the_winner_is_the_one_that_wins(summary):
 
 
 def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
-    summary["differences"][0] |= {"difference": 0.01, "interval": [-0.02, 0.04], "excludes_zero": False}
+    summary["differences"] = [pair("full", "bitfit", 0.01, 0.03, beyond_chance=False, reason="examples")]
     assert "includes zero" in prose.answer(summary)
     assert "is better than" not in prose.answer(summary)
     assert "cannot be told from" in prose.choice_paragraph(summary)
+    assert "No difference is more than chance" in prose.differences_paragraph(summary)
+    assert "no difference between the two shows" in prose.training_size_paragraph(summary)
+
+
+def test_seeds_are_told_as_mean_and_spread_and_may_leave_a_difference_open(summary):
+    summary["modes"] = {"full": entry(0.8, 4_000_000, 0.77, 0.82, sd=0.012), "bitfit": entry(0.7, 3000, 0.6, 0.8, 0.05)}
+    seeds = {"n": 3, "mean": 0.1, "sd": 0.04, "interval": [0.001, 0.199]}
+    summary["differences"] = [pair("full", "bitfit", 0.1, 0.03, seeds=seeds)]
+    assert "80.00 % (mean of 3 seeds, standard deviation 1.20 points), by **full**" in prose.answer(summary)
+    assert "nor does that of seeds (its standard deviation over them is 4.00 points)" in prose.answer(summary)
+    summary["differences"] = [pair("full", "bitfit", 0.1, 0.03, seeds=seeds, beyond_chance=False, reason="seeds")]
+    assert "vary so much from seed to seed" in prose.answer(summary)
+    assert "is better than" not in prose.answer(summary)
+
+
+def test_of_several_modes_the_real_differences_are_named(summary):
+    summary["modes"]["head"] = entry(0.79, 258, 0.76, 0.82)
+    summary["experiment"]["grid"]["mode"].append("head")
+    open_one = pair("full", "head", 0.01, 0.03, beyond_chance=False, reason="mcnemar")
+    summary["differences"] += [open_one, pair("bitfit", "head", -0.09, 0.03)]
+    answer = prose.answer(summary)
+    assert "better, by more than chance, than bitfit (by 10.00 points, 95 % interval 7.00 to 13.00 points)." in answer
+    assert "It cannot be told from head (by 1.00 points, 95 % interval -2.00 to 4.00 points)." in answer
+    told = prose.differences_paragraph(summary)
+    assert told.startswith("**Real differences:** full over bitfit (10.00 points); head over bitfit (9.00 points).")
+    assert "Of full and head: McNemar's test" in told
+
+
+def test_another_metric_is_told_by_its_name_and_in_its_unit(summary):
+    summary["experiment"]["metric"] = "matthews"
+    answer = prose.answer(summary)
+    assert "The best test Matthews correlation is 0.800, by **full**" in answer
+    assert "better than bitfit by 0.100 (95 % interval 0.070 to 0.130)" in answer
+
+
+def test_the_price_of_picking_is_told_beside_the_gap(summary):
+    told = prose.price_paragraph(summary)
+    assert "full has 3.00 points more on validation than on test, where picking the best of 4 settings" in told
+    assert "is expected to make it 2.10 points too high" in told
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "told"),
+    [
+        ((0.01, False), (0.2, True), "so it held here"),
+        ((0.1, True), (0.2, True), "so it did not hold here"),
+        ((0.01, False), (0.02, False), "too small to show the second"),
+        ((0.1, True), (0.01, False), "so the opposite held here"),
+        ((-0.1, True), (0.2, True), "bitfit is 10.00 points ahead of full"),
+    ],
+)
+def test_the_study_says_whether_the_claim_held(small, large, told):
+    def of(difference, known):
+        # The study may name the modes in either order.
+        return [pair("bitfit", "full", -difference, 0.01, beyond_chance=known)]
+
+    points = [{"mode": mode} for mode in ("bitfit", "full")]
+    study = {"metric": "accuracy", "points": points, "differences": {"1000": of(*large), "100": of(*small)}}
+    text = prose.study_paragraph(study)
+    assert told in text
+    assert text.index("at 100 examples") < text.index("at 1,000 examples")
 
 
 def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
@@ -88,7 +173,7 @@ def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
 
 def test_a_mode_of_which_all_runs_diverged_leaves_the_others_reported(summary):
     lost = summary["modes"]["full"]
-    lost["selected"] = lost["validation"] = lost["test"] = None
+    lost["selected"] = lost["validation"] = lost["test"] = lost["costs"] = None
     summary["differences"] = []
     answer = prose.answer(summary)
     assert "by **bitfit**" in answer

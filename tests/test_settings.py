@@ -61,7 +61,20 @@ MISTAKES = [
     ("max_length", 1024, ["max_length is 1024", "512 tokens", "lower it"]),
     ("max_length", 2, ["max_length is 2", "at least 3"]),
     ("max_length", 64.5, ["max_length is 64.5", "a whole number"]),
-    ("grid.mode", ["ful"], ["grid.mode[0] is 'ful'", "'full' or 'bitfit'"]),
+    ("grid.mode", ["full", "ful"], ["grid.mode[1] is 'ful'", "one of full, bitfit, bitfit_head", "modes.ful"]),
+    ("grid.mode", ["a/b"], ["grid.mode[0] is 'a/b'", "letters, digits"]),
+    ("modes", {"a/b": {"train": ["all"]}}, ["modes.a/b is 'a/b'", "letters, digits"]),
+    ("modes", {"bitfit": {"train": ["all"]}}, ["modes.bitfit.train changes the built-in mode", "another name"]),
+    ("modes", {"own": {"learning_rate": [1e-3]}}, ["modes.own is no built-in mode", "say there which"]),
+    ("modes", {"own": {"random": "random"}}, ["modes.own.random is 'random'", "one of full, bitfit"]),
+    ("modes", {"own": {"random": "full", "train": ["head"]}}, ["modes.own.random is 'full'", "remove it"]),
+    ("modes", {"bitfit": {"ratee": [1]}}, ["modes.bitfit.ratee is not a key", "one of batch_size, learning_rate"]),
+    ("modes", {"own": {"lora": {"rnk": 2}}}, ["modes.own.lora.rnk is not a key", "did you mean rank?"]),
+    ("modes", {"bitfit": {"batch_size": [8, 8]}}, ["modes.bitfit.batch_size has 8 more than once", "remove"]),
+    ("modes", {"bitfit": {"batch_size": []}}, ["modes.bitfit.batch_size is []", "at least 1"]),
+    ("metric", "f1", ["metric is 'f1'", "'accuracy', 'macro_f1' or 'matthews'"]),
+    ("study", {"train_size": [100, 9000]}, ["study.train_size has 9000", "limit.train is 2000", "raise the limit"]),
+    ("study", {"train_sizes": [100]}, ["study.train_sizes is not a key", "did you mean train_size?"]),
     ("grid.mode", [], ["grid.mode is []", "at least 1"]),
     ("grid.batch_size", [8, 16, 8], ["grid.batch_size", "8 more than once", "remove"]),
     ("grid.batch_size", [0], ["grid.batch_size[0] is 0", "at least 1"]),
@@ -104,6 +117,16 @@ def test_a_mistake_gets_a_sentence(config, key, value, parts):
         load_settings(changed)
     for part in parts:
         assert part in str(error.value)
+
+
+def test_a_mode_has_the_grid_s_values_where_it_has_none_of_its_own(config):
+    config["grid"]["mode"] = ["full", "bitfit", "few"]
+    config["modes"] = {"bitfit": {"learning_rate": ["1e-2", 3e-3]}, "few": {"random": "bitfit", "batch_size": [8]}}
+    settings = load_settings(config)
+    assert settings.grids["full"] == settings.grid.model_dump(exclude={"mode"})
+    assert settings.grids["bitfit"] == {**settings.grids["full"], "learning_rate": [0.003, 0.01]}
+    assert settings.grids["few"] == {**settings.grids["full"], "batch_size": [8]}
+    assert settings.mode("few") == {"random": {"train": ["bias"]}}
 
 
 @pytest.mark.parametrize("key", ["experiment", "data", "label_names", "encoder", "grid"])
