@@ -108,6 +108,13 @@ def check_limit(rows: int, limit: int | None, split: str) -> None:
 
 
 def check_limits(rows: dict[str, int], limits: dict[str, int | None]) -> None:
-    """Raises UserError where any split has fewer rows than its limit; both are by the name of the split."""
-    for split, limit in limits.items():
-        check_limit(rows[split], limit, split)
+    """Raises UserError where any split has fewer rows than its limit; both are by the name of the split.
+
+    `limits` may also have `study`, the largest training set of the training-size study.
+    """
+    for split in ("train", "validation", "test"):
+        check_limit(rows[split], limits.get(split), split)
+    if (study := limits.get("study") or 0) > rows["train"]:
+        raise UserError(
+            f"study.train_size has {study}, but the training split has {rows['train']} rows: lower it, or remove it."
+        )

@@ -10,8 +10,8 @@ import altair as alt
 import pandas as pd
 
 from bitsweep.files import whole_file, write_text
-from bitsweep.grid import spell_number
 from bitsweep.labels import bar_boxes, place_labels, step_boxes
+from bitsweep.spelling import spell_number
 
 FONT = "Helvetica, Arial, sans-serif"
 # Okabe and Ito, 2008: told apart by colour-blind readers; a grey for their yellow, which is faint on white.

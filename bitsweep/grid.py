@@ -1,19 +1,12 @@
 """The grid as a table of runs, each with one canonical spelling that is its path."""
 
 import itertools
-from decimal import Decimal
 
 import pandas as pd
 
+from bitsweep.spelling import spell_number
+
 DIMENSIONS = ["mode", "batch_size", "learning_rate", "seed"]
-
-
-def spell_number(value: float) -> str:
-    """The one spelling of a number in paths: `3e-4`, `0.0003` and `3.0e-4` are all `3e-4`."""
-    decimal = Decimal(repr(float(value))).normalize()
-    sign, digits, exponent = decimal.as_tuple()
-    mantissa = str(digits[0]) + ("." + "".join(map(str, digits[1:])) if len(digits) > 1 else "")
-    return f"{'-' * sign}{mantissa}e{exponent + len(digits) - 1}"
 
 
 def spell(value: int | float | str) -> str:

@@ -39,6 +39,11 @@ def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:
     return {**settings.model_dump(), "encoder_files": encoder_text(settings), "code": code}
 
 
+def limits_text(settings: Settings) -> str:
+    """How many rows each split must have, and the training split for the study."""
+    return canonical_json({**settings.limit.model_dump(), "study": settings.study and settings.study.train_size[-1]})
+
+
 def recipe_text(settings: Settings, run: Mapping[str, str]) -> str:
     """What a run depends on besides its data, encoder and precision; `run` has its cell of the grid as in paths.
 

@@ -2,8 +2,8 @@
 
 import math
 
-from bitsweep.grid import spell_number
 from bitsweep.metrics import METRIC_NAMES
+from bitsweep.spelling import spell_number
 from bitsweep.study import oriented, verdict
 from bitsweep.tables import count, percent, percent_range, plain_range
 
@@ -142,7 +142,7 @@ def lead_sentences(summary: dict, best: str) -> list[str]:
             f"On the same test examples it is better, by more than chance, than {join(list(map(told, sure)))}."
         )
     if unsure:
-        sentences.append(f"It cannot be told from {join(list(map(told, unsure)))}.")
+        sentences.append(f"It cannot be told for sure from {join(list(map(told, unsure)))}.")
     return sentences
 
 
@@ -225,22 +225,39 @@ def accuracy_paragraph(summary: dict) -> str:
 
 def price_paragraph(summary: dict) -> str:
     """Validation against test, and how much of the gap picking the best costs."""
-    metric, sentences = metric_of(summary), []
-    for mode, entry in evaluated(summary).items():
-        validation, test, price = entry["validation"]["score"], entry["test"]["score"], entry["validation"]["price"]
-        gap = validation - test
-        sentence = f"{mode} has {points(gap, metric)} {'less' if gap < 0 else 'more'} on validation than on test"
-        if price["picked_from"] > 1 or price["epochs"] > 1:
-            settings = f"{price['picked_from']} setting{'s' * (price['picked_from'] > 1)}"
-            sentence += (
-                f", where picking the best of {settings} and of each run's epochs is expected to make it "
-                f"{points(price['price'], metric)} too high"
-            )
-        sentences.append(sentence + ".")
+    metric, modes = metric_of(summary), evaluated(summary)
+    sentences = []
+    if len(modes) <= 2:
+        sentences += [f"{mode} has {gap_clause(entry, metric)}." for mode, entry in modes.items()]
+    else:
+        told = [f"{mode} {signed_gap(entry, metric)}" for mode, entry in modes.items()]
+        sentences.append(
+            f"How much higher the score is on validation than on test{'' if metric == 'matthews' else ', in points'}, "
+            "and in brackets how much of it picking the best setting and epochs is expected to add: "
+            f"{join(told)}."
+        )
     sentences.append(
         "The rest of a gap is the drawing of the two splits' examples, and whatever else differs between them."
     )
     return " ".join(sentences)
+
+
+def signed_gap(entry: dict, metric: str) -> str:
+    factor, digits = (1, 3) if metric == "matthews" else (100, 2)
+    gap, price = entry["validation"]["score"] - entry["test"]["score"], entry["validation"]["price"]["price"]
+    return f"{factor * gap:.{digits}f} ({factor * price:.{digits}f})"
+
+
+def gap_clause(entry: dict, metric: str) -> str:
+    gap, price = entry["validation"]["score"] - entry["test"]["score"], entry["validation"]["price"]
+    clause = f"{points(gap, metric)} {'less' if gap < 0 else 'more'} on validation than on test"
+    if price["picked_from"] == 1 and price["epochs"] == 1:
+        return clause
+    settings = f"{price['picked_from']} setting{'s' * (price['picked_from'] > 1)}"
+    return (
+        f"{clause}, where picking the best of {settings} and of each run's epochs is expected to make it "
+        f"{points(price['price'], metric)} too high"
+    )
 
 
 def training_size_paragraph(summary: dict) -> str:
@@ -275,11 +292,8 @@ def involves_bitfit(difference: dict) -> bool:
 
 def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
-    if not difference["beyond_chance"]:
-        here = f"At {count(examples)} examples no difference between the two shows here."
-    else:
-        word = "behind" if ahead > 0 else "ahead"
-        here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {word} here."
+    here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here"
+    here += "." if difference["beyond_chance"] else ", which may be chance."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -365,8 +379,11 @@ def limits_paragraph(summary: dict) -> str:
             f"interval over seeds that of seeds{few}."
         )
     epochs = summary["experiment"]["training"]["epochs"]
-    for grid, modes in alike_grids(summary["experiment"]["grids"]):
-        counts = {"batch size": len(grid["batch_size"]), "learning rate": len(grid["learning_rate"]), "epoch": epochs}
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for mode, grid in summary["experiment"]["grids"].items():
+        sizes.setdefault((len(grid["batch_size"]), len(grid["learning_rate"])), []).append(mode)
+    for size, modes in sizes.items():
+        counts = dict(zip(("batch size", "learning rate", "epoch"), (*size, epochs), strict=True))
         choices = math.prod(counts.values())
         if choices > 1:
             told = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
@@ -375,19 +392,6 @@ def limits_paragraph(summary: dict) -> str:
                 "by construction; the test score is not."
             )
     return " ".join(sentences)
-
-
-def alike_grids(grids: dict[str, dict]) -> list[tuple[dict, list[str]]]:
-    """The different grids, each with its modes."""
-    found: list[tuple[dict, list[str]]] = []
-    for mode, grid in grids.items():
-        for other, modes in found:
-            if other == grid:
-                modes.append(mode)
-                break
-        else:
-            found.append((grid, [mode]))
-    return found
 
 
 def study_paragraph(study: dict) -> str:

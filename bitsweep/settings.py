@@ -366,8 +366,9 @@ def check_modes(settings: Settings) -> None:
             raise UserError(f"modes.{name} is no built-in mode and has no train: say there which parameters train.")
         if mode.random and (mode.train or mode.lora):
             raise UserError(f"modes.{name}.random is {mode.random!r}: remove it, or remove train and lora beside it.")
-        if mode.random and (mode.random not in known or "random" in settings.mode_as_written(mode.random)):
-            choices = [other for other in known if other != name and "random" not in settings.mode_as_written(other)]
+        # Low-rank updates are no entries of the encoder's parameters.
+        choices = [other for other in known if settings.mode_as_written(other).keys() == {"train"}]
+        if mode.random and mode.random not in choices:
             raise UserError(f"modes.{name}.random is {mode.random!r}: set it to one of {', '.join(choices)}.")
 
 

@@ -1,5 +1,6 @@
 """One call of Snakemake on an experiment: what it does before its first job, besides what Snakemake does."""
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -15,10 +16,14 @@ PATIENCE_SECONDS = 3.0
 
 
 class Sweep:
-    """`results` is the experiment's folder, `rows_of` names its rows, `settings` are all that its results depend on."""
+    """`results` is the experiment's folder, `rows_of` names its rows, `settings` are all that its results depend on.
 
-    def __init__(self, results: str, rows_of: str, settings: dict) -> None:
+    `limits` (JSON) are what `data.check_limits` takes.
+    """
+
+    def __init__(self, results: str, rows_of: str, settings: dict, limits: str) -> None:
         self.results = Path(results)
+        self.limits = json.loads(limits)
         self.rows_of = rows_of
         self.settings = settings
         self.looked_over = False
@@ -57,7 +62,7 @@ class Sweep:
         path = self.results / "data" / "rows.json"
         rows = read_json(path) if path.exists() else {}
         if rows.get("rows_of") == self.rows_of:
-            check_limits(rows, self.settings["limit"])
+            check_limits(rows, self.limits)
 
     def start(self) -> None:
         """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running."""

@@ -8,8 +8,8 @@ import pandas as pd
 from tabulate import tabulate
 
 from bitsweep.files import whole_file, write_text
-from bitsweep.grid import spell_number
 from bitsweep.metrics import METRICS
+from bitsweep.spelling import spell_number
 
 
 def percent(value: float | None) -> str:

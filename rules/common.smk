@@ -17,6 +17,7 @@ from bitsweep.params import (
     SELECTED,
     encoder_text,
     experiment_text,
+    limits_text,
     recipe_text,
     section_text,
     snapshot,
@@ -36,7 +37,7 @@ RUNS = f"{RESULTS}/runs"
 REPORT = f"{RESULTS}/report"
 ENCODER = f"{RESULTS}/encoder"
 
-prepare_jobs(workflow.basedir, RESULTS, section_text(SETTINGS, "limit"))
+prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS))
 
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
@@ -121,7 +122,7 @@ def reported_table(table):
     )
 
 
-SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()))
+SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS))
 
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.collection import check_alike, describe_epochs, describe_run, load_labels
+from bitsweep.collection import CROSSED, check_alike, describe_epochs, describe_run, load_labels
 from bitsweep.errors import run
 from bitsweep.files import read_json, whole_file
 from bitsweep.grid import run_path, table_of_runs
-
-KEYS = ["mode", "batch_size", "learning_rate", "seed", "train_size"]
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
         # The study's own word for a run on all examples, too.
         row["train_size"] = int(cell["train_size"]) if more else None
         rows.append(row)
-        setting = {key: row[key] for key in KEYS}
+        setting = {key: row[key] for key in CROSSED}
         histories.append(history.assign(**setting))
         costs.append({**setting, "path": path, **read_json(folder / "costs.json")})
     check_alike(results)

@@ -13,9 +13,9 @@ from safetensors import safe_open
 
 from bitsweep.errors import UserError, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
-from bitsweep.grid import spell_number
 from bitsweep.kept import KeptRuns, key_of
 from bitsweep.locking import waited_for
+from bitsweep.spelling import spell_number
 
 HISTORY = ["epoch", "steps", "train_loss", "validation_loss", "validation_accuracy"]
 OUTPUTS = ["history.csv", "result.json", "costs.json", "predictions.npy", "weights.safetensors"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bitsweep.grid import run_path, spell_number, table_of_runs
+from bitsweep.grid import run_path, table_of_runs
+from bitsweep.spelling import spell_number
 
 
 @pytest.mark.parametrize(

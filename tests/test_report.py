@@ -97,7 +97,7 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
     assert "is better than" not in prose.answer(summary)
     assert "cannot be told from" in prose.choice_paragraph(summary)
     assert "No difference is more than chance" in prose.differences_paragraph(summary)
-    assert "no difference between the two shows" in prose.training_size_paragraph(summary)
+    assert "bitfit is 1.00 points behind here, which may be chance." in prose.training_size_paragraph(summary)
 
 
 def test_seeds_are_told_as_mean_and_spread_and_may_leave_a_difference_open(summary):
@@ -118,7 +118,7 @@ def test_of_several_modes_the_real_differences_are_named(summary):
     summary["differences"] += [open_one, pair("bitfit", "head", -0.09, 0.03)]
     answer = prose.answer(summary)
     assert "better, by more than chance, than bitfit (by 10.00 points, 95 % interval 7.00 to 13.00 points)." in answer
-    assert "It cannot be told from head (by 1.00 points, 95 % interval -2.00 to 4.00 points)." in answer
+    assert "It cannot be told for sure from head (by 1.00 points, 95 % interval -2.00 to 4.00 points)." in answer
     told = prose.differences_paragraph(summary)
     assert told.startswith("**Real differences:** full over bitfit (10.00 points); head over bitfit (9.00 points).")
     assert "Of full and head: McNemar's test" in told
