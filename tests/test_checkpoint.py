@@ -34,7 +34,7 @@ def train_until(steps: int, model: torch.nn.Module, path: Path, monkeypatch, **s
         return train(model, checkpoint=Checkpoint(path, "a run"), log=lambda line: None, **splits)
 
 
-@pytest.mark.parametrize("mode", ["full", "bitfit"])
+@pytest.mark.parametrize("mode", ["full", "bitfit", "random", "lora"])
 def test_a_run_killed_after_any_step_resumes_to_the_same_bits(encoder, tmp_path, monkeypatch, mode):
     """A checkpoint after every step; the run is stopped after 1, then 2, then 3, ... further steps."""
     monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", -1.0)
@@ -54,6 +54,7 @@ def test_a_run_killed_after_any_step_resumes_to_the_same_bits(encoder, tmp_path,
     assert stops >= 4
     assert outcome.history == whole.history
     assert outcome.best == whole.best
+    assert torch.equal(outcome.predictions, whole.predictions)
     assert outcome.weights.keys() == whole.weights.keys()
     assert all(torch.equal(outcome.weights[name], tensor) for name, tensor in whole.weights.items())
 

@@ -1,10 +1,12 @@
 """Modes: exactly what each trains, on the reference's encoder and on others, and that nothing else moves."""
 
 import copy
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -12,9 +14,15 @@ from transformers import (
     ModernBertForSequenceClassification,
 )
 
+from bitsweep.batches import predict, prepare
 from bitsweep.errors import UserError
+from bitsweep.evaluation import rebuild_classifier
+from bitsweep.files import read_json
+from bitsweep.metrics import score_predictions
 from bitsweep.model import build_classifier
 from bitsweep.modes import BUILT_IN, adapt, freeze
+from bitsweep.results import part_of, train_run
+from bitsweep.tokens import load_tokens
 from bitsweep.training import train
 from tests.test_training import make_recipe, make_tokens
 
@@ -143,3 +151,63 @@ def test_a_pattern_that_matches_nothing_gets_a_sentence(encoder):
     with pytest.raises(UserError, match=r"parameters named '\*\.valeu\.bias'.*names like bert\.embeddings"):
         freeze(model, mode, 1)
     assert freeze(model, {"train": ["*.value.bias"]}, 1).count == 2 * 128
+
+
+def save(tokens, path) -> None:
+    tensors = {name: getattr(tokens, name) for name in ("input_ids", "token_type_ids", "labels")}
+    save_file({**tensors, "offsets": torch.from_numpy(tokens.offsets)}, path)
+
+
+@pytest.mark.parametrize("mode", BUILT_IN)
+def test_a_finished_run_is_rebuilt_to_the_predictions_of_its_best_epoch(encoder, tmp_path, mode):
+    """Through the files of a run, as the evaluation does it."""
+    for name, seed in (("train", 0), ("validation", 5)):
+        save(make_tokens(40, seed=seed), tmp_path / f"{name}.safetensors")
+    files = {name: str(tmp_path / f"{name}.safetensors") for name in ("train", "validation")}
+    recipe = asdict(make_recipe(mode, epochs=3, learning_rate=1e-2, precision="bfloat16"))
+    sources = {"recipe": recipe, "labels": 2}
+    train_run(encoder, files, sources, tmp_path / "checkpoint.safetensors", tmp_path)
+    result = read_json(tmp_path / "result.json")
+    assert result["trainable_parameters"] == COUNTS[mode]
+    assert result["stored_bytes"] < 4 * COUNTS[mode] + 8000
+    model, found = rebuild_classifier(tmp_path, encoder, result["weights_sha256"])
+    prepare(model, found)
+    validation = load_tokens(files["validation"])
+    predicted = predict(model, validation, found).argmax(-1).numpy()
+    wanted = np.load(tmp_path / "predictions.npy")
+    assert wanted.shape == (3, 40)
+    assert (predicted == wanted[result["best"]["epoch"] - 1]).all()
+    accuracy = result["best"]["validation_accuracy"]
+    assert accuracy == pytest.approx((predicted == validation.labels.numpy()).mean())
+
+
+def test_the_metric_that_is_asked_for_picks_the_epoch(encoder):
+    """On validation labels of which one is rare, so that accuracy and macro F1 differ."""
+    validation = make_tokens(60, seed=5)
+    labels = validation.labels.clone()
+    labels[:54] = 0
+    validation = replace(validation, labels=labels)
+    for metric in ("macro_f1", "matthews"):
+        recipe = make_recipe(epochs=6, metric=metric, learning_rate=3e-4)
+        outcome = train(build_classifier(encoder, 2, 1), make_tokens(40), validation, recipe, log=lambda line: None)
+        scores = [score_predictions(labels.numpy(), row.numpy())[metric] for row in outcome.predictions]
+        assert [row[f"validation_{metric}"] for row in outcome.history] == pytest.approx(scores)
+        assert outcome.best[f"validation_{metric}"] == max(scores)
+        assert len(set(scores)) > 1
+
+
+def test_training_sets_of_the_study_are_parts_of_each_other_and_differ_by_seed():
+    tokens = make_tokens(50)
+
+    def texts(size: int | None, seed: int) -> list[tuple]:
+        part = part_of(tokens, make_recipe(train_size=size, seed=seed))
+        ends = zip(part.offsets, part.offsets[1:], part.labels.tolist(), strict=False)
+        return [(*part.input_ids[start:end].tolist(), label) for start, end, label in ends]
+
+    everything = texts(None, 1)
+    assert len(everything) == 50
+    small, large = texts(10, 1), texts(30, 1)
+    assert large[:10] == small
+    assert len(set(large)) == 30
+    assert set(large) < set(everything)
+    assert set(texts(10, 2)) != set(small)
