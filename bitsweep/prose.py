@@ -13,6 +13,11 @@ REASONS = {
     "mcnemar": "McNemar's test, corrected for the number of comparisons, does not tell them apart in every seed",
     "seeds": "they vary so much from seed to seed that these seeds do not tell which is better",
 }
+SHORT_REASONS = {
+    "examples": "which these test examples do not make sure",
+    "mcnemar": "which McNemar's test does not make sure in every seed",
+    "seeds": "which these seeds do not make sure, so much do they vary",
+}
 
 
 def shown(value: float, metric: str) -> str:
