@@ -59,6 +59,7 @@ rule study:
     input:
         rules.all.input,
         study_files,
+        [f"{STUDY}/complete.txt"] if SETTINGS.study else [],
 
 
 localrules:

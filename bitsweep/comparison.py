@@ -114,14 +114,14 @@ def excludes_zero(interval: list[float]) -> bool:
     return not interval[0] <= 0 <= interval[1]
 
 
-def failing_condition(pair: dict) -> str | None:
+def failing_condition(pair: dict, metric: str) -> str | None:
     """The first condition of a difference beyond chance that a pair fails: examples, mcnemar, seeds; None where none.
 
-    With fewer than two seeds in common, there is no condition on seeds.
+    With fewer than two seeds in common, there is no condition on seeds; McNemar's test is one of accuracies alone.
     """
     if not pair["excludes_zero"]:
         return "examples"
-    if pair["mcnemar"]["p_holm"] >= ALPHA:
+    if metric == "accuracy" and pair["mcnemar"]["p_holm"] >= ALPHA:
         return "mcnemar"
     if pair["seeds"] is not None and not excludes_zero(pair["seeds"]["interval"]):
         return "seeds"
@@ -173,7 +173,7 @@ def compare(predictions: dict[str, pd.DataFrame], metric: str) -> dict:
         )
     for pair, p_holm in zip(pairs, correct_by_holm([pair["mcnemar"]["p"] for pair in pairs]), strict=True):
         pair["mcnemar"]["p_holm"] = p_holm
-        pair["reason"] = failing_condition(pair)
+        pair["reason"] = failing_condition(pair, metric)
         pair["beyond_chance"] = pair["reason"] is None
     return {
         "level": LEVEL,

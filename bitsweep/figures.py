@@ -163,7 +163,8 @@ def size_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
     """
     factor, number, title = unit(metric)
     width, step = 480, 6
-    modes, sizes = list(points["mode"].unique()), sorted(map(int, points["train_size"].unique()))
+    # Without any point an empty plot.
+    modes, sizes = list(points["mode"].unique()), sorted(map(int, points["train_size"].unique())) or [1]
     ratio = sizes[-1] / sizes[0] if len(sizes) > 1 else 4
     scale = alt.Scale(type="log", domain=[sizes[0] / ratio**0.1, sizes[-1] * ratio**0.1], nice=False)
     # Beside each other, `step` pixels apart: intervals at one size do not hide each other.

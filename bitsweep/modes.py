@@ -26,10 +26,10 @@ BUILT_IN: dict[str, dict] = {
     # As the code of the BitFit paper does (Ben Zaken et al., 2022, arXiv:2106.10199): with the whole classifier.
     "bitfit_head": {"train": ["bias", "head"]},
     # The paper's table 3: the biases of queries and of the feed-forward block's first layer alone, and the classifier.
-    "bitfit_subset": {"train": ["query_bias", "intermediate_bias", "head"]},
+    "bitfit_subset": {"train": ["head", "intermediate_bias", "query_bias"]},
     "head": {"train": ["head"]},
     # Qi et al., 2022, "Parameter-efficient tuning on layer normalization", arXiv:2211.08682.
-    "layernorm": {"train": ["layernorm", "head"]},
+    "layernorm": {"train": ["head", "layernorm"]},
     # Hu et al., 2021, "LoRA", arXiv:2106.09685: queries and values, rank 8.
     "lora": {"train": ["head"], "lora": {"rank": 8, "alpha": 16.0, "target": None}},
     # The BitFit paper's control (section 4): as many parameters as bitfit's, drawn uniformly from all.
@@ -97,15 +97,17 @@ def names_of_kind(model: torch.nn.Module, kind: str) -> Iterator[str]:
     }
     patterns = {"query_bias": QUERY_BIASES, "intermediate_bias": INTERMEDIATE_BIASES}.get(kind, [kind])
     for name, parameter in model.named_parameters():
+        # As it was named before low-rank updates were put beside its layer.
+        plain = name.replace(".base_layer.", ".")
         if kind in ("all", "bias", "head", "layernorm"):
             chosen = {
                 "all": True,
-                "bias": "bias" in name,
-                "head": is_in_head(model, name),
+                "bias": "bias" in plain,
+                "head": is_in_head(model, plain),
                 "layernorm": id(parameter) in norms,
             }[kind]
         else:
-            chosen = any(fnmatchcase(name, pattern) for pattern in patterns)
+            chosen = any(fnmatchcase(plain, pattern) for pattern in patterns)
         if chosen:
             yield name
 
@@ -139,14 +141,19 @@ def add_lora(model: torch.nn.Module, lora: dict, seed: int) -> None:
     with light_imports():
         from peft import LoraConfig, inject_adapter_in_model
 
+    names = [name for name, _ in model.named_modules()]
+    for target in lora["target"] or ():
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            raise UserError(f"lora.target has {target!r}, which is the end of no layer's name: correct or remove it.")
     config = LoraConfig(r=lora["rank"], lora_alpha=lora["alpha"], target_modules=lora["target"], lora_dropout=0.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_key(seed, "lora") % 2**63)
         try:
             inject_adapter_in_model(config, model)
         except ValueError as error:
+            first_line = str(error).splitlines()[0][:200]
             raise UserError(
-                f"lora does not fit the encoder: set lora.target to names of its layers ({error})."
+                f"lora does not fit the encoder: set lora.target to names of linear layers ({first_line})."
             ) from None
 
 

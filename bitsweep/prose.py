@@ -82,9 +82,11 @@ def difference_sentence(pair: dict, level: float, metric: str = "accuracy") -> s
             seeds = (
                 f", nor does that of seeds (its standard deviation over them is {points(lead['seeds']['sd'], metric)})"
             )
+        # It is of accuracies.
+        agrees = " and McNemar's test agrees" if metric == "accuracy" else ""
         return (
             f"On the same test examples {lead['better']} is better than {lead['other']} by "
-            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and McNemar's test agrees, so "
+            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero{agrees}, so "
             f"the drawing of the test examples does not explain it{seeds}."
         )
     return (
@@ -139,7 +141,9 @@ def lead_sentences(summary: dict, best: str) -> list[str]:
 
     def told(lead: dict) -> str:
         other = lead["other"] if lead["better"] == best else lead["better"]
-        return f"{other} (by {points(lead['lead'], metric)}, {interval_clause(lead, metric, level)})"
+        # Where the interval has no zero, something else leaves the lead open.
+        why = f", but {SHORT_REASONS[lead['reason']]}" if lead["reason"] in ("mcnemar", "seeds") else ""
+        return f"{other} (by {points(lead['lead'], metric)}, {interval_clause(lead, metric, level)}{why})"
 
     sentences = []
     if sure:
@@ -280,7 +284,7 @@ def training_size_paragraph(summary: dict) -> str:
         )
         sentences.append(
             f"With {count(examples)} training examples {mode} trains {per} parameters an example; the validation loss "
-            f"of its selected run ({entry['validation']['loss']:.3f}) {fit}."
+            f"of its selected setting ({entry['validation']['loss']:.3f}) {fit}."
         )
     metric = metric_of(summary)
     sentences += [size_claim(pair, examples, metric) for pair in summary["differences"] if involves_bitfit(pair)]
@@ -298,7 +302,7 @@ def involves_bitfit(difference: dict) -> bool:
 def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
     here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here"
-    here += "." if difference["beyond_chance"] else ", which may be chance."
+    here += "." if difference["beyond_chance"] else f", {SHORT_REASONS[difference['reason']]}."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -317,9 +321,12 @@ def choice_paragraph(summary: dict) -> str:
         gain = pair["difference"] if large == first else -pair["difference"]
         stored = {mode: modes[mode]["costs"]["stored_bytes"] / 1000 for mode in (large, small)}
         costs = f"stores {stored[small]:,.0f} kB a task where {large} stores {stored[large]:,.0f} kB"
-        if pair["beyond_chance"] and gain > 0:
+        if modes[large]["trainable_parameters"] == modes[small]["trainable_parameters"]:
+            if pair["beyond_chance"]:
+                sentences.append(f"Choose {large if gain > 0 else small}: both train and store as much.")
+        elif pair["beyond_chance"] and gain > 0:
             sentences.append(
-                f"Choose {large} where accuracy counts: it gains {points(gain, metric)} here. "
+                f"Choose {large} where {METRIC_NAMES[metric]} counts: it gains {points(gain, metric)} here. "
                 f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one "
                 f"encoder: it {costs}."
             )
@@ -327,8 +334,8 @@ def choice_paragraph(summary: dict) -> str:
             sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
         else:
             sentences.append(
-                f"Nothing here speaks for paying for {large}: its {METRIC_NAMES[metric]} cannot be told from that of "
-                f"{small}, which {costs}."
+                f"That {large} is worth its price is not shown here: its {METRIC_NAMES[metric]} cannot be told for "
+                f"sure from that of {small}, which {costs}."
             )
     return " ".join(sentences)
 
@@ -336,7 +343,8 @@ def choice_paragraph(summary: dict) -> str:
 def kept_clause(modes: dict, small: str, large: str) -> str:
     share = modes[small]["test"]["commonest_label_share"]
     kept, whole = (100 * (modes[mode]["test"]["accuracy"] - share) for mode in (small, large))
-    return f"{small} keeps {max(kept, 0):.2f} of the {whole:.2f} points that {large} has above the commonest label"
+    gained = f"{max(kept, 0):.2f} of the {whole:.2f} points of accuracy"
+    return f"{small} keeps {gained} that {large} has above the commonest label"
 
 
 def front_sentences(summary: dict) -> str:
@@ -349,7 +357,7 @@ def front_sentences(summary: dict) -> str:
         told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
         sentences.append(
             f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost "
-            f"than {join(told)}; the others pay more for less."
+            f"than {join(told)}{'; each of the others is matched or beaten' if len(front) < len(modes) else ''}."
         )
     return " ".join(sentences)
 
@@ -385,7 +393,8 @@ def limits_paragraph(summary: dict) -> str:
         )
     epochs = summary["experiment"]["training"]["epochs"]
     sizes: dict[tuple[int, int], list[str]] = {}
-    for mode, grid in summary["experiment"]["grids"].items():
+    for mode in evaluated(summary):
+        grid = summary["experiment"]["grids"][mode]
         sizes.setdefault((len(grid["batch_size"]), len(grid["learning_rate"])), []).append(mode)
     for size, modes in sizes.items():
         counts = dict(zip(("batch size", "learning rate", "epoch"), (*size, epochs), strict=True))
@@ -417,9 +426,9 @@ def study_paragraph(study: dict) -> str:
             for size, pair in ((small, first), (large, last))
         ]
         conclusion = {
-            "held": "so it held here",
-            "behind throughout": "so it did not hold here: even the smallest set was too large for it to keep up",
-            "kept up throughout": "so its first half held here, and the largest set was too small to show the second",
+            "held": "so it held here, as far as no sure lead is keeping up",
+            "behind throughout": "so it did not hold here: on the smallest set too it is behind",
+            "kept up throughout": "so its first half is not refuted here, and its second does not show",
             "caught up": "so the opposite held here",
         }[verdict(first, last)]
         sentences.append(f"For {mode}: {'; '.join(ends)}; {conclusion}.")
@@ -428,10 +437,17 @@ def study_paragraph(study: dict) -> str:
     return " ".join(sentences)
 
 
+def study_missing(study: dict) -> str:
+    """Which of the study's runs are missing from it; nothing where none is."""
+    missing = [
+        f"{entry['mode']} on {count(entry['train_size'])} examples ({entry['why']})" for entry in study["missing"]
+    ]
+    return f"**Missing:** {'; '.join(missing)}." if missing else ""
+
+
 def lead_clause(pair: dict, mode: str, metric: str) -> str:
-    if not pair["beyond_chance"]:
-        return f"full and {mode} cannot be told apart ({points(pair['difference'], metric)})"
-    return f"{mode} is {points(pair['difference'], metric)} {'behind' if pair['difference'] > 0 else 'ahead of'} full"
+    clause = f"{mode} is {points(pair['difference'], metric)} {'ahead of' if pair['difference'] < 0 else 'behind'} full"
+    return clause if pair["beyond_chance"] else f"{clause}, {SHORT_REASONS[pair['reason']]}"
 
 
 def test_split_sentence(experiment: dict) -> str:

@@ -150,7 +150,7 @@ def costs_section(summary: dict, modes: pd.DataFrame) -> str:
         "Costs",
         figure("costs", f"Test {prose.metric_name(summary)} against trainable parameters; filled: the Pareto front"),
         tables.to_markdown(tables.readable(modes, prose.metric_of(summary))),
-        "Seconds, tokens a second and stored bytes are means over the selected setting's runs, the memory is their "
+        "Seconds and tokens a second are means over the selected setting's runs, memory and stored bytes are their "
         "largest, and the sweep's seconds are those of all runs of the mode. A mode is on a front where no other has "
         "at least its test score at no higher cost.",
     )
@@ -161,7 +161,7 @@ def study_section(study: dict, table: pd.DataFrame) -> str:
     return section(
         "Size of the training set",
         figure("score_by_size", f"Test {metric} by the number of examples that trained"),
-        prose.study_paragraph(study),
+        *filter(None, [prose.study_paragraph(study), prose.study_missing(study)]),
         tables.to_markdown(tables.readable(table, study["metric"])),
         "Smaller training sets are parts of larger ones, drawn by each seed. sd is the standard deviation over seeds, "
         "of the drawing of the set too.",
@@ -212,7 +212,8 @@ def methods_section(summary: dict) -> str:
     )
 
 
-def runs_section(runs: pd.DataFrame, costs: pd.DataFrame) -> str:
+def runs_section(runs: pd.DataFrame, costs: pd.DataFrame, metric: str) -> str:
+    score = f"validation_{metric}"
     columns = [
         "mode",
         "batch_size",
@@ -220,12 +221,12 @@ def runs_section(runs: pd.DataFrame, costs: pd.DataFrame) -> str:
         "seed",
         "epoch",
         "steps",
-        "validation_accuracy",
+        score,
         "validation_loss",
     ]
     more = ["diverged", "seconds", "tokens_per_second", "peak_memory_mb"]
     shown = runs.merge(costs, on=columns[:4])[[*columns, *more]]
-    shown = shown.sort_values(["mode", "validation_accuracy"], ascending=[False, False])
+    shown = shown.sort_values(["mode", score], ascending=[False, False])
     return section(f"All {len(runs)} runs", tables.to_markdown(tables.readable(shown)))
 
 
@@ -244,6 +245,6 @@ def compose(summary: dict, made: dict[str, pd.DataFrame], study: dict | None = N
         *([study_section(study, made["study"])] if study else []),
         meaning_section(summary),
         methods_section(summary),
-        runs_section(made["runs"], made["costs"]),
+        runs_section(made["runs"], made["costs"], prose.metric_of(summary)),
     ]
     return "\n\n".join(parts) + "\n"

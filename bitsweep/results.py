@@ -26,6 +26,11 @@ VERSIONS = {
 }
 
 
+def versions_of(mode: dict) -> dict[str, str]:
+    """The versions that a run's numbers depend on."""
+    return {**VERSIONS, "peft": version("peft")} if "lora" in mode else VERSIONS
+
+
 def finite(row: dict | None) -> dict | None:
     """A row with its numbers that are not finite as None, which JSON has a word for."""
     if row is None:
@@ -43,7 +48,7 @@ def describe(outcome: Outcome, made_from: dict, weights: Path) -> dict:
         "trainable_parameters": outcome.trainable_parameters,
         "stored_bytes": weights.stat().st_size,
         "weights_sha256": sha256_file(weights),
-        "versions": VERSIONS,
+        "versions": versions_of(made_from["recipe"]["mode"]),
     }
 
 
@@ -72,7 +77,7 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     model = build_classifier(encoder, sources["labels"], recipe.seed)
     made_from = {**sources, "initial_state_sha256": digest_state(model)}
     train_split, validation = (load_tokens(tokens[name]) for name in ("train", "validation"))
-    kept = Checkpoint(checkpoint, key_of([sources, VERSIONS]))
+    kept = Checkpoint(checkpoint, key_of([sources, versions_of(recipe.mode)]))
     try:
         outcome = train(model, part_of(train_split, recipe), validation, recipe, kept)
     except (RuntimeError, MemoryError) as error:

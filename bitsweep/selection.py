@@ -11,7 +11,7 @@ SCORES = [f"validation_{metric}" for metric in METRICS]
 def sound(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of settings of which no run diverged or failed."""
     unsound = runs["diverged"] | runs["failed"].notna()
-    return runs[~unsound.groupby([runs[key] for key in SETTING]).transform("any")]
+    return runs[~unsound.groupby([runs[key] for key in SETTING], dropna=False).transform("any")]
 
 
 def rank_settings(runs: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -37,7 +37,9 @@ Text = Annotated[str, Field(strict=True, min_length=1)]
 Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
 HubName = Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
-ModeName = Annotated[str, Field(strict=True, pattern=NAME)]
+ModeName = Annotated[str, Field(strict=True, pattern="^[A-Za-z][A-Za-z0-9._-]*$")]
+# What tables take for nothing, or for a number.
+NO_NAMES = {"na", "nan", "null", "none", "true", "false", "inf", "infinity"}
 BatchSizes = Annotated[list[Count], Field(min_length=1)]
 LearningRates = Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)]
 
@@ -94,7 +96,7 @@ class Limit(Section):
     """How many rows of each split are used at most, from its start (splits are shuffled); null is all."""
 
     train: Count | None = None
-    validation: Count | None = None
+    validation: Annotated[int, Field(strict=True, ge=2)] | None = None
     test: Count | None = None
 
 
@@ -166,7 +168,11 @@ class Mode(GridSection):
 
     def definition(self) -> dict | None:
         """Which parameters train, None where that is not said."""
-        said = {"train": self.train, "lora": self.lora and self.lora.model_dump(), "random": self.random}
+        # The order of parts and layers means nothing.
+        train, lora = self.train and sorted(self.train), self.lora and self.lora.model_dump()
+        if lora and lora["target"]:
+            lora["target"] = sorted(lora["target"])
+        said = {"train": train, "lora": lora, "random": self.random}
         return {key: value for key, value in said.items() if value} or None
 
 
@@ -203,7 +209,7 @@ class Settings(Section):
     """The experiment's name: letters, digits, dots, dashes and underscores."""
     data: Annotated[PackageData | HubData, Field(discriminator="source")]
     """Where the labelled texts come from."""
-    label_names: Annotated[list[Text], Field(min_length=2)]
+    label_names: Annotated[list[Text], Field(min_length=2, max_length=32_767)]
     """The names of labels 0, 1, ..."""
     split: Split = Split()
     """How labelled rows are divided."""
@@ -318,6 +324,7 @@ def explain(detail: dict) -> str:
         "model_attributes_type": "a section with keys of its own",
         "dict_type": "a section with keys of its own",
         "finite_number": "a finite number",
+        "too_long": f"a list of at most {context.get('max_length')} values",
         "too_short": f"a list of at least {context.get('min_length')} value(s)",
         "string_too_short": "a text that is not empty",
         "greater_than": f"a number greater than {context.get('gt')}",
@@ -330,7 +337,8 @@ def explain(detail: dict) -> str:
             "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
         }.get(
             str(location[-1]),
-            "a name of letters, digits, dots, dashes and underscores that starts with a letter or digit",
+            "a name of letters, digits, dots, dashes and underscores that starts with a letter"
+            + (" or digit" if location[0] == "experiment" else ""),
         ),
     }
     return f"{key} is {value!r}: set it to {requirements.get(kind, detail['msg'])}."
@@ -350,6 +358,9 @@ def check_grid(settings: Settings) -> None:
 
 
 def check_modes(settings: Settings) -> None:
+    for name in settings.modes:
+        if name.lower() in NO_NAMES:
+            raise UserError(f"modes.{name} is a word that tables take for no name: give the mode another one.")
     defined = {name for name, mode in settings.modes.items() if mode.definition()}
     known = [*BUILT_IN, *sorted(defined)]
     for index, name in enumerate(settings.grid.mode):

@@ -2,17 +2,22 @@
 
 import pandas as pd
 
-from bitsweep.comparison import compare
+from bitsweep.comparison import LEVEL, compare
 from bitsweep.metrics import METRICS
 
 
 def summarize_study(
-    selection: dict[str, dict], scores: dict[str, dict], predictions: dict[str, pd.DataFrame], metric: str
+    runs: pd.DataFrame,
+    selection: dict[str, dict],
+    scores: dict[str, dict],
+    predictions: dict[str, pd.DataFrame],
+    metric: str,
 ) -> dict:
-    """The study's points, one a mode and size, and the modes' differences at every size.
+    """The study's points, one a mode and size, the modes' differences at every size, and what is missing.
 
-    `selection` has for every size each mode's selected setting, `scores` for every mode its scores of each size, and
-    `predictions` for every mode a table as `evaluation.evaluate` gives it, with a column train_size.
+    `runs` has a row a run of the study, `selection` each mode's selected setting for every size, `scores` for each mode
+    its scores of each size, and `predictions` for every mode a table as `evaluation.evaluate` gives it, with a column
+    train_size.
     """
     points, differences = [], {}
     for size, chosen in sorted(selection.items(), key=lambda item: int(item[0])):
@@ -21,7 +26,20 @@ def summarize_study(
         differences[size] = compared["differences"]
         for mode in tables:
             points.append(point(mode, int(size), chosen[mode], scores[mode][size], compared, metric))
-    return {"metric": metric, "level": compared["level"], "points": points, "differences": differences}
+    missing = [
+        {"mode": mode, "train_size": int(size), "why": describe_loss(group)}
+        for (mode, size), group in runs.groupby(["mode", "train_size"], sort=False)
+        if describe_loss(group)
+    ]
+    study = {"metric": metric, "level": LEVEL, "points": points, "differences": differences}
+    return {**study, "missing": missing}
+
+
+def describe_loss(runs: pd.DataFrame) -> str:
+    """What is not there of the runs of one mode and size."""
+    failed, diverged = runs["failed"].dropna(), int(runs["diverged"].sum())
+    words = [f"{len(failed)} of {len(runs)} runs failed: “{failed.iloc[0]}”"] if len(failed) else []
+    return ", ".join([*words, f"{diverged} of {len(runs)} runs diverged"] if diverged else words)
 
 
 def point(mode: str, size: int, chosen: dict, scored: dict, compared: dict, metric: str) -> dict:
@@ -45,8 +63,8 @@ def study_table(study: dict) -> pd.DataFrame:
     metric = study["metric"]
     columns = {"mode": "mode", "train_size": "train_size", "batch_size": "batch_size", "learning_rate": "learning_rate"}
     columns |= {f"validation_{metric}": f"validation_{metric}", metric: f"test_{metric}", "sd": "sd", "seeds": "seeds"}
-    table = pd.DataFrame(study["points"])
-    table[["interval_low", "interval_high"]] = table["interval"].tolist()
+    table = pd.DataFrame(study["points"], columns=[*columns, "interval"])
+    table["interval_low"], table["interval_high"] = table["interval"].str[0], table["interval"].str[1]
     table = table.sort_values(["train_size"], kind="stable")
     return table[[*columns, "interval_low", "interval_high"]].rename(columns=columns)
 

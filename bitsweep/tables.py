@@ -125,7 +125,7 @@ def differences_table(summary: dict) -> pd.DataFrame:
 
 
 def modes_table(summary: dict) -> pd.DataFrame:
-    """What each mode costs: of the selected setting, means over its seeds, and of its whole sweep."""
+    """What each mode costs: of the selected setting (see `summary.describe_costs`), and of its whole sweep."""
     metric, rows = summary["experiment"]["metric"], []
     for mode, entry in summary["modes"].items():
         if costs := entry["costs"]:

@@ -1,5 +1,6 @@
 # Loads and checks the config; names the folders and the runs. Makes no files.
 
+import json
 import os
 import sys
 

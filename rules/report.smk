@@ -1,5 +1,5 @@
 # Tables, figures and prose.
-# Needs: runs.csv, epochs.csv, costs.csv, selection.json, evaluation/, comparison.json
+# Needs: runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/, comparison.json, tokens/
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
 # What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
 

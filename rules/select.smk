@@ -1,5 +1,5 @@
 # Selection by validation, then one evaluation a mode on the test split.
-# Needs: runs/, encoder/; evaluate_mode alone reads tokens/test.safetensors
+# Needs: runs/, encoder/, tokens/validation.safetensors; evaluate_mode alone reads tokens/test.safetensors here
 # Makes: runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/<mode>.{json,csv},
 #        comparison.json, complete.txt
 
@@ -21,7 +21,8 @@ rule collect_runs:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        grids=canonical_json(SETTINGS.grids),
+        # In the order of the modes.
+        grids=json.dumps(SETTINGS.grids),
         train_sizes="",
         runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
         code=fingerprint("collect_runs"),
@@ -70,7 +71,7 @@ rule price_selection:
 
 
 rule evaluate_mode:
-    """Evaluates a mode's selected run on the test split: the only rule that reads it."""
+    """Evaluates a mode's selected run on the test split: the only rule of the sweep that reads it."""
     input:
         selection=rules.select_runs.output[0],
         # The selection names the weights that it selected, so that other ones are another selection.

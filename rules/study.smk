@@ -1,7 +1,7 @@
 # The training-size study: every mode on parts of the training split.
-# Needs: encoder/, tokens/, precision.json, selection.json; evaluate_study alone reads tokens/test.safetensors
+# Needs: encoder/, tokens/, precision.json, selection.json; evaluate_study alone reads tokens/test.safetensors here
 # Makes: study/runs/<run>/, study/{runs,epochs,costs}.csv, study/selection.json, study/evaluation/<mode>.{json,csv},
-#        study/summary.json, report/tables/study.*, report/figures/score_by_size.*
+#        study/complete.txt, study/summary.json, report/tables/study.*, report/figures/score_by_size.*
 
 
 use rule train_run as train_study_run with:
@@ -37,7 +37,7 @@ use rule collect_runs as collect_study with:
     log:
         f"{RESULTS}/logs/collect_study.log",
     params:
-        grids=canonical_json(study_grids(SETTINGS)),
+        grids=json.dumps(study_grids(SETTINGS)),
         train_sizes=f"--train-sizes {' '.join(map(str, SETTINGS.study.train_size))}",
         runs=lambda wildcards, output: f"{os.path.dirname(output.table)}/runs",
         code=fingerprint("collect_runs"),
@@ -50,6 +50,15 @@ use rule select_runs as select_study with:
         f"{STUDY}/selection.json",
     log:
         f"{RESULTS}/logs/select_study.log",
+
+
+use rule confirm_runs as confirm_study with:
+    input:
+        rules.collect_study.output.table,
+    output:
+        f"{STUDY}/complete.txt",
+    log:
+        f"{RESULTS}/logs/confirm_study.log",
 
 
 rule evaluate_study:
@@ -80,6 +89,7 @@ rule evaluate_study:
 rule summarize_study:
     """Puts the study's numbers into its summary and its table."""
     input:
+        runs=rules.collect_study.output.table,
         selection=rules.select_study.output[0],
         scores=expand(rules.evaluate_study.output.scores, mode=MODES),
         predictions=expand(rules.evaluate_study.output.predictions, mode=MODES),
@@ -96,7 +106,7 @@ rule summarize_study:
         metric=SETTINGS.metric,
         code=fingerprint("summarize_study"),
     shell:
-        "python -m scripts.summarize_study --modes {params.modes} --metric {params.metric}"
+        "python -m scripts.summarize_study --modes {params.modes} --metric {params.metric} --runs {input.runs:q}"
         " --selection {input.selection:q} --scores {input.scores:q} --predictions {input.predictions:q}"
         " --summary {output.summary:q} --table {output.table:q} > {log:q} 2>&1"
 

@@ -21,7 +21,7 @@ rule choose_precision:
 
 
 rule train_run:
-    """Trains one run and keeps the parameters that it trained, at the epoch with the best validation accuracy."""
+    """Trains one run and keeps the parameters that it trained, at the epoch with the best validation score."""
     input:
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         train=f"{RESULTS}/tokens/train.safetensors",

@@ -24,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     selected = read_json(arguments.selection)[arguments.mode]
     if selected is None:
-        print(f"All runs of {arguments.mode} diverged: there is nothing to evaluate.")
+        print(f"No setting of {arguments.mode} is sound: there is nothing to evaluate.")
         scores, predictions = None, pd.DataFrame(columns=["seed", "example", "label", "prediction"])
     else:
         test = load_tokens(arguments.test)

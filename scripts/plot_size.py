@@ -16,9 +16,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     study = read_json(arguments.summary)
-    points = pd.DataFrame(study["points"])
+    points = pd.DataFrame(study["points"], columns=["mode", "train_size", study["metric"], "interval"])
     points["score"] = points[study["metric"]]
-    points[["low", "high"]] = points["interval"].tolist()
+    points["low"], points["high"] = points["interval"].str[0], points["interval"].str[1]
     chart = size_figure(points[["mode", "train_size", "score", "low", "high"]], METRIC_NAMES[study["metric"]])
     save_chart(chart, arguments.output)
 

@@ -14,6 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modes", required=True, nargs="+", help="the modes")
     parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--runs", required=True, help="CSV file with a row a run of the study")
     parser.add_argument("--selection", required=True, help="JSON file of the study's selection")
     parser.add_argument("--scores", required=True, nargs="+", help="the modes' scores, in the same order")
     parser.add_argument("--predictions", required=True, nargs="+", help="the modes' predictions, in the same order")
@@ -23,7 +24,8 @@ def main() -> None:
     scores = {mode: read_json(path)["sizes"] for mode, path in zip(arguments.modes, arguments.scores, strict=True)}
     tables = map(pd.read_csv, arguments.predictions)
     predictions = dict(zip(arguments.modes, tables, strict=True))
-    study = summarize_study(read_json(arguments.selection), scores, predictions, arguments.metric)
+    runs, selection = pd.read_csv(arguments.runs), read_json(arguments.selection)
+    study = summarize_study(runs, selection, scores, predictions, arguments.metric)
     write_json(arguments.summary, study)
     save_table(study_table(study), arguments.table, arguments.metric)
 

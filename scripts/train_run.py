@@ -18,6 +18,7 @@ from bitsweep.locking import waited_for
 from bitsweep.spelling import spell_number
 
 HISTORY = ["epoch", "steps", "train_loss", "validation_loss", "validation_accuracy"]
+SETTING = ("batch_size", "learning_rate")
 OUTPUTS = ["history.csv", "result.json", "costs.json", "predictions.npy", "weights.safetensors"]
 
 
@@ -26,7 +27,7 @@ def describe_sources(arguments: argparse.Namespace) -> dict:
     verdict = read_json(arguments.precision)
     recipe = {**arguments.recipe, "precision": verdict["precision"], "device": verdict["device"]}
     if arguments.selection:
-        recipe |= selected_setting(read_json(arguments.selection)[arguments.mode], recipe, arguments.mode)
+        recipe |= selected_setting(read_json(arguments.selection)[arguments.mode], recipe)
     if recipe["train_size"] is not None:
         with safe_open(arguments.train, framework="np") as file:
             examples = file.get_slice("labels").get_shape()[0]
@@ -48,19 +49,17 @@ def describe_sources(arguments: argparse.Namespace) -> dict:
     }
 
 
-def selected_setting(selected: dict | None, recipe: dict, mode: str) -> dict:
-    """What a recipe leaves to its mode's selection."""
-    if selected is None:
-        raise UserError(f"No setting of {mode} was selected that this run could take: see the sweep's report.")
-    return {key: selected[key] for key in ("batch_size", "learning_rate") if recipe[key] is None}
+def selected_setting(selected: dict | None, recipe: dict) -> dict:
+    """What a recipe leaves to its mode's selection: nothing where no setting of the mode was sound."""
+    return {key: selected[key] for key in SETTING if recipe[key] is None} if selected else {}
 
 
 def alike(results: Path, recipe: dict) -> Iterator[Path]:
     """The folders of runs that may have been made from the same recipe: other modes' names, the study's runs."""
     setting = f"batch_size~{recipe['batch_size']}/learning_rate~{spell_number(recipe['learning_rate'])}"
-    cell = f"mode~*/{setting}/seed~{recipe['seed']}"
-    yield from results.glob(f"runs/{cell}")
-    yield from results.glob(f"study/runs/{cell}/train_size~*")
+    yield from results.glob(f"runs/mode~*/{setting}/seed~{recipe['seed']}")
+    # Where the selection tells the setting, the folder does not.
+    yield from results.glob(f"study/runs/mode~*/*/*/seed~{recipe['seed']}/train_size~*")
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -95,6 +94,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     folder, sources = arguments.output, describe_sources(arguments)
+    if None in [sources["recipe"][key] for key in SETTING]:
+        write_failed(folder, sources, f"No setting of {arguments.mode} was sound in the sweep, so none can be studied.")
+        return
     key, kept = key_of(sources), KeptRuns(folder, OUTPUTS)
     # A process that a killed Snakemake has left behind may still train this run: then its result is taken.
     with waited_for(folder / ".lock", "Another process trains this run: waiting for its result."):

@@ -10,7 +10,7 @@ from bitsweep.files import read_json, write_text
 from bitsweep.page import to_html
 from bitsweep.report import compose
 
-TABLES = ("grid", "validation", "test", "confusion", "differences", "modes", "runs", "costs")
+TABLES = ("grid", "validation", "test", "differences", "modes", "runs", "costs")
 
 
 def main() -> None:
@@ -22,8 +22,9 @@ def main() -> None:
     summary, study = read_json(folder / "summary.json"), arguments.study and read_json(arguments.study)
     names = [*TABLES, *(["study"] if study else [])]
     made = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in names}
-    # Texts and tokens such as "null" and "NA" are what they are.
-    made["encoder_input"] = pd.read_csv(folder / "tables" / "encoder_input.csv", keep_default_na=False)
+    # Texts, tokens and labels such as "null" and "NA" are what they are.
+    for name in ("encoder_input", "confusion"):
+        made[name] = pd.read_csv(folder / "tables" / f"{name}.csv", keep_default_na=False)
     markdown = compose(summary, made, study)
     write_text(folder / "report.md", markdown)
     write_text(folder / "index.html", to_html(markdown, f"BitSweep: {summary['experiment']['name']}", folder))

@@ -211,3 +211,14 @@ def test_training_sets_of_the_study_are_parts_of_each_other_and_differ_by_seed()
     assert len(set(large)) == 30
     assert set(large) < set(everything)
     assert set(texts(10, 2)) != set(small)
+
+
+def test_low_rank_updates_may_stand_beside_patterns_and_name_their_layers(encoder):
+    mode = {"train": ["*.query.bias", "head"], "lora": {"rank": 2, "alpha": 4.0, "target": ["query", "value"]}}
+    model = build_classifier(encoder, 2, 1)
+    adapt(model, mode, 1)
+    assert freeze(model, mode, 1).count == 2 * (128 + 2 * 2 * 2 * 128) + 258
+    for target, sentence in (("qurey", "lora.target has 'qurey'"), ("pooler", "set lora.target to names of linear")):
+        wrong = {**mode, "lora": {**mode["lora"], "target": ["query", target]}}
+        with pytest.raises(UserError, match=sentence):
+            adapt(build_classifier(encoder, 2, 1), wrong, 1)

@@ -9,8 +9,10 @@ import pytest
 
 from bitsweep import prose
 from bitsweep.environment import commit_of
+from bitsweep.figures import size_figure
 from bitsweep.page import to_html
 from bitsweep.report import input_section
+from bitsweep.study import study_table, summarize_study
 from bitsweep.tables import readable, to_latex, to_markdown
 from tests.conftest import ROOT
 
@@ -95,9 +97,12 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
     summary["differences"] = [pair("full", "bitfit", 0.01, 0.03, beyond_chance=False, reason="examples")]
     assert "includes zero" in prose.answer(summary)
     assert "is better than" not in prose.answer(summary)
-    assert "cannot be told from" in prose.choice_paragraph(summary)
+    assert "cannot be told for sure from" in prose.choice_paragraph(summary)
     assert "No difference is more than chance" in prose.differences_paragraph(summary)
-    assert "bitfit is 1.00 points behind here, which may be chance." in prose.training_size_paragraph(summary)
+    assert (
+        "bitfit is 1.00 points behind here, which these test examples do not make sure."
+        in prose.training_size_paragraph(summary)
+    )
 
 
 def test_seeds_are_told_as_mean_and_spread_and_may_leave_a_difference_open(summary):
@@ -118,7 +123,7 @@ def test_of_several_modes_the_real_differences_are_named(summary):
     summary["differences"] += [open_one, pair("bitfit", "head", -0.09, 0.03)]
     answer = prose.answer(summary)
     assert "better, by more than chance, than bitfit (by 10.00 points, 95 % interval 7.00 to 13.00 points)." in answer
-    assert "It cannot be told for sure from head (by 1.00 points, 95 % interval -2.00 to 4.00 points)." in answer
+    assert "from head (by 1.00 points, 95 % interval -2.00 to 4.00 points, but which McNemar's test does not" in answer
     told = prose.differences_paragraph(summary)
     assert told.startswith("**Real differences:** full over bitfit (10.00 points); head over bitfit (9.00 points).")
     assert "Of full and head: McNemar's test" in told
@@ -142,7 +147,7 @@ def test_the_price_of_picking_is_told_beside_the_gap(summary):
     [
         ((0.01, False), (0.2, True), "so it held here"),
         ((0.1, True), (0.2, True), "so it did not hold here"),
-        ((0.01, False), (0.02, False), "too small to show the second"),
+        ((0.01, False), (0.02, False), "its first half is not refuted here"),
         ((0.1, True), (0.01, False), "so the opposite held here"),
         ((-0.1, True), (0.2, True), "bitfit is 10.00 points ahead of full"),
     ],
@@ -150,10 +155,12 @@ def test_the_price_of_picking_is_told_beside_the_gap(summary):
 def test_the_study_says_whether_the_claim_held(small, large, told):
     def of(difference, known):
         # The study may name the modes in either order.
-        return [pair("bitfit", "full", -difference, 0.01, beyond_chance=known)]
+        reason = None if known else "examples"
+        return [pair("bitfit", "full", -difference, 0.01, beyond_chance=known, reason=reason)]
 
     points = [{"mode": mode} for mode in ("bitfit", "full")]
-    study = {"metric": "accuracy", "points": points, "differences": {"1000": of(*large), "100": of(*small)}}
+    differences = {"1000": of(*large), "100": of(*small)}
+    study = {"metric": "accuracy", "points": points, "differences": differences, "missing": []}
     text = prose.study_paragraph(study)
     assert told in text
     assert text.index("at 100 examples") < text.index("at 1,000 examples")
@@ -164,7 +171,7 @@ def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
         "commonest label would reach 50.00 %: 30.00 points less than full; 20.00 points less than bitfit."
         in prose.accuracy_paragraph(summary)
     )
-    assert "bitfit keeps 20.00 of the 30.00 points" in prose.choice_paragraph(summary)
+    assert "bitfit keeps 20.00 of the 30.00 points of accuracy" in prose.choice_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.52, 3000, 0.49, 0.55)
     assert "within the interval of bitfit, which may have learned nothing" in prose.accuracy_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.4, 3000, 0.37, 0.43)
@@ -206,6 +213,24 @@ def test_the_edge_of_the_grid_and_the_single_seed_are_told(summary):
     several = copy.deepcopy(summary)
     several["experiment"]["grid"]["seed"] = [1, 2, 3]
     assert "means over 3 seeds" in prose.limits_paragraph(several)
+
+
+def test_what_the_study_lacks_is_named():
+    runs = [{"mode": "full", "train_size": 100, "failed": None, "diverged": seed > 1} for seed in (1, 2, 3)]
+    runs += [{"mode": "head", "train_size": 100, "failed": "Memory ran out.", "diverged": False}]
+    runs += [{"mode": "bitfit", "train_size": 100, "failed": None, "diverged": False}]
+    nothing = {"full": None, "head": None, "bitfit": None}
+    empty = pd.DataFrame(columns=["seed", "example", "label", "prediction", "train_size"])
+    study = summarize_study(
+        pd.DataFrame(runs), {"100": nothing}, {mode: {} for mode in nothing}, dict.fromkeys(nothing, empty), "accuracy"
+    )
+    told = prose.study_missing(study)
+    assert "full on 100 examples (2 of 3 runs diverged)" in told
+    assert "head on 100 examples (1 of 1 runs failed: “Memory ran out.”)" in told
+    assert "bitfit" not in told
+    # Nothing is left to show, and it is shown.
+    assert len(study_table(study)) == 0
+    size_figure(pd.DataFrame(columns=["mode", "train_size", "score", "low", "high"]), "accuracy").to_dict()
 
 
 def test_texts_are_shown_as_they_are(tmp_path):
