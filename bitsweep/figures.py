@@ -182,7 +182,7 @@ def size_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
         ],
     )
     height = alt.Y("score:Q", title=f"test {title}", scale=alt.Scale(zero=False))
-    dash = alt.StrokeDash("mode:N", scale=alt.Scale(domain=modes, range=DASHES), legend=None)
+    dash = alt.StrokeDash("mode:N", scale=alt.Scale(domain=modes, range=DASHES), title="mode")
     shape = alt.Shape("mode:N", scale=alt.Scale(domain=modes, range=SHAPES), title="mode")
     lines = base.mark_line(strokeWidth=1.5).encode(y=height, strokeDash=dash)
     bars = base.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q"), y2="high:Q")

@@ -63,7 +63,7 @@ def test_names_beside_close_points_hide_neither_each_other_nor_points():
 @pytest.mark.parametrize(
     ("metric", "title", "score"), [("macro F1", "test macro F1, %", 90), ("Matthews correlation", None, 0.9)]
 )
-def test_sizes(modes, metric, title, score):
+def test_sizes(modes, tmp_path, metric, title, score):
     points = pd.concat([modes.assign(train_size=size) for size in (100, 1000, 20_000)])
     chart = size_figure(points, metric)
     assert {"mode", "training examples", title or "test Matthews correlation", "interval from"} <= tips(chart)
@@ -75,6 +75,8 @@ def test_sizes(modes, metric, title, score):
     assert len({row["place"] for row in rows}) == len(rows)
     assert all(0.7 < row["place"] / row["train_size"] < 1.4 for row in rows)
     assert {"shape", "strokeDash"} <= {name for encoding in parts(specification, "encoding") for name in encoding}
+    save_chart(chart, tmp_path / "sizes.svg")
+    assert all(f">{mode}</text>" in (tmp_path / "sizes.svg").read_text() for mode in MODES)
     # One size is enough to draw.
     size_figure(points[points["train_size"] == 100], metric).to_json()
 
