@@ -117,14 +117,15 @@ def validation_section(summary: dict, validation: pd.DataFrame) -> str:
 
 def test_section(summary: dict, test: pd.DataFrame, confusion: pd.DataFrame) -> str:
     metric = prose.metric_of(summary)
+    over_seeds = confusion.groupby(["mode", "label"], sort=False, as_index=False).sum().drop(columns="seed")
     kind = "Wilson's" if metric == "accuracy" else "the percentile bootstrap's"
     return section(
         "Test",
         prose.test_split_sentence(summary["experiment"])
         + f" Intervals are {kind}, for the drawing of the test examples.",
         tables.to_markdown(tables.readable(test, metric)),
-        "How many examples of each label were predicted as each:",
-        tables.to_markdown(tables.readable(confusion)),
+        "How many examples of each label were predicted as each, by all seeds together:",
+        tables.to_markdown(tables.readable(over_seeds)),
     )
 
 
