@@ -329,7 +329,7 @@ def test_a_mode_renamed_trains_nothing_and_one_redefined_its_own_runs(edited):
     assert edited.plan(target, *SMALL) == runs(["few"]) | {"check_mode mode=few", "collect_runs"}
 
 
-STUDY = {"collect_study", "select_study", "summarize_study", "plot_size", *REPORT}
+STUDY = {"collect_study", "confirm_study", "select_study", "summarize_study", "plot_size", *REPORT}
 
 
 def test_the_study_is_a_target_of_its_own_and_a_part_of_the_report_once_made(edited):

@@ -31,8 +31,8 @@ def test_summary_names_the_selected_runs_and_their_numbers(results):
             ["validation_accuracy", "validation_loss"], ascending=[False, True]
         )
         chosen, selected = best.iloc[0], entry["selected"]
-        for key in ("batch_size", "learning_rate", "seed", "epoch"):
-            assert selected[key] == chosen[key]
+        for key in ("batch_size", "learning_rate", "seed", "epoch", "path"):
+            assert {**selected, **selected["runs"][0]}[key] == chosen[key]
         assert entry["validation"]["accuracy"] == chosen["validation_accuracy"]
         predictions = pd.read_csv(results / "evaluation" / f"{mode}.csv")
         accuracy = (predictions["prediction"] == predictions["label"]).mean()
@@ -120,7 +120,7 @@ def test_nothing_before_the_evaluation_reads_the_test_split(workspace):
             if before == node and after not in reached:
                 reached.add(after)
                 queue.append(after)
-    allowed = {"evaluate_mode", "compare_modes", "summarize", "write_report", "all"}
+    allowed = {"evaluate_mode", "compare_modes", "summarize", "plot_modes", "write_report", "all"}
     assert {rules[node] for node in reached} == allowed
     # summarize counts the test examples, after the evaluations that it also reads.
     counting = next(node for node, rule in rules.items() if rule == "summarize")
