@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats import contingency_tables
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 
 from bitsweep.metrics import confusion, score_one
 from bitsweep.resampling import draw_counts, score_resamples
@@ -22,11 +23,11 @@ SCORED_RESAMPLES = 999
 def accuracy_interval(accuracy: float, examples: int) -> tuple[float, float]:
     """Wilson's interval (1927) of an accuracy that was measured on so many examples.
 
-    It covers the drawing of the examples, not that of seeds: an accuracy that is a mean over seeds is taken as the
-    nearest whole number of right answers.
+    It covers the drawing of the examples, not that of seeds: an accuracy that is a mean over seeds is taken for that of
+    one classifier.
     """
-    interval = stats.binomtest(round(accuracy * examples), examples).proportion_ci(LEVEL, method="wilson")
-    return float(interval.low), float(interval.high)
+    low, high = proportion_confint(accuracy * examples, examples, alpha=1 - LEVEL, method="wilson")
+    return float(low), float(high)
 
 
 def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:

@@ -14,9 +14,9 @@ REASONS = {
     "seeds": "they vary so much from seed to seed that these seeds do not tell which is better",
 }
 SHORT_REASONS = {
-    "examples": "which these test examples do not make sure",
-    "mcnemar": "which McNemar's test does not make sure in every seed",
-    "seeds": "which these seeds do not make sure, so much do they vary",
+    "examples": "these test examples do not establish it",
+    "mcnemar": "McNemar's test does not establish it in every seed",
+    "seeds": "the seeds vary too much to establish it",
 }
 
 
@@ -151,7 +151,7 @@ def lead_sentences(summary: dict, best: str) -> list[str]:
             f"On the same test examples it is better, by more than chance, than {join(list(map(told, sure)))}."
         )
     if unsure:
-        sentences.append(f"It cannot be told for sure from {join(list(map(told, unsure)))}.")
+        sentences.append(f"It cannot be distinguished with confidence from {join(list(map(told, unsure)))}.")
     return sentences
 
 
@@ -182,11 +182,13 @@ def differences_paragraph(summary: dict) -> str:
         for lead in leads
         if lead["beyond_chance"]
     ]
-    sentences = [f"**Real differences:** {'; '.join(real)}." if real else "**No difference is more than chance.**"]
+    sentences = [
+        f"**Real differences:** {'; '.join(real)}." if real else "**No difference is shown to be more than chance.**"
+    ]
     for reason, words in REASONS.items():
         left = [f"{lead['better']} and {lead['other']}" for lead in leads if lead["reason"] == reason]
         if left:
-            sentences.append(f"Of {'; '.join(left)}: {words}.")
+            sentences.append(f"For {'; '.join(left)}: {words}.")
     return " ".join(sentences)
 
 
@@ -269,7 +271,7 @@ def gap_clause(entry: dict, metric: str) -> str:
     )
 
 
-def training_size_paragraph(summary: dict) -> str:
+def training_size_paragraph(summary: dict, study: bool = False) -> str:
     """How the size of the training split bears on the result: parameters against examples, and the fit to them."""
     examples = summary["experiment"]["examples"]["train"]
     sentences = []
@@ -288,6 +290,8 @@ def training_size_paragraph(summary: dict) -> str:
         )
     metric = metric_of(summary)
     sentences += [size_claim(pair, examples, metric) for pair in summary["differences"] if involves_bitfit(pair)]
+    if study:
+        return " ".join(sentences)
     sentences.append(
         "One size of the training split cannot show how the difference grows or shrinks with it; the training-size "
         "study (`snakemake study`) is for that."
@@ -302,7 +306,7 @@ def involves_bitfit(difference: dict) -> bool:
 def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
     here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here"
-    here += "." if difference["beyond_chance"] else f", {SHORT_REASONS[difference['reason']]}."
+    here += "." if difference["beyond_chance"] else f", but {SHORT_REASONS[difference['reason']]}."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
         f"sets and falls behind on large ones. {here}"
@@ -355,6 +359,9 @@ def front_sentences(summary: dict) -> str:
         key = modes.get if cost == "trainable_parameters" else lambda mode: modes[mode]["costs"]
         front.sort(key=lambda mode, key=key, cost=cost: key(mode)[cost])
         told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
+        if len(front) == len(modes):
+            sentences.append(f"By {words}, each mode has the best test {METRIC_NAMES[metric]} at its cost.")
+            continue
         sentences.append(
             f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost "
             f"than {join(told)}{'; each of the others is matched or beaten' if len(front) < len(modes) else ''}."
@@ -371,8 +378,8 @@ def limits_paragraph(summary: dict) -> str:
             edges.setdefault((key.replace("_", " "), edge), []).append(mode)
     for (key, edge), modes in edges.items():
         sentences.append(
-            f"The selected {key} of {join(modes)} is the {edge} on the grid: values beyond it may do better, and the "
-            f"grid may handicap {'this mode' if len(modes) == 1 else 'these modes'}."
+            f"The selected {key} of {join(modes)} is the {edge} on the grid: {edge[:-2]}r values may do better, and "
+            f"the grid may handicap {'this mode' if len(modes) == 1 else 'these modes'}."
         )
     if summary["runs"]["diverged"]:
         sentences.append(
@@ -447,7 +454,7 @@ def study_missing(study: dict) -> str:
 
 def lead_clause(pair: dict, mode: str, metric: str) -> str:
     clause = f"{mode} is {points(pair['difference'], metric)} {'ahead of' if pair['difference'] < 0 else 'behind'} full"
-    return clause if pair["beyond_chance"] else f"{clause}, {SHORT_REASONS[pair['reason']]}"
+    return clause if pair["beyond_chance"] else f"{clause}, but {SHORT_REASONS[pair['reason']]}"
 
 
 def test_split_sentence(experiment: dict) -> str:

@@ -91,9 +91,7 @@ def grid_section(summary: dict, grid: pd.DataFrame) -> str:
 def trains_list(modes: dict[str, dict]) -> list[str]:
     """What each mode of one's own trains; docs/modes.md has the built-in ones."""
     own = {name: mode for name, mode in modes.items() if mode != BUILT_IN.get(name)}
-    return (
-        ["\n".join(f"- {name} trains {escape_markdown(json.dumps(mode))}" for name, mode in own.items())] if own else []
-    )
+    return ["\n".join(f"- {name} trains `{json.dumps(mode)}`" for name, mode in own.items())] if own else []
 
 
 def validation_section(summary: dict, validation: pd.DataFrame) -> str:
@@ -164,19 +162,21 @@ def study_section(study: dict, table: pd.DataFrame) -> str:
         figure("score_by_size", f"Test {metric} by the number of examples that trained"),
         *filter(None, [prose.study_paragraph(study), prose.study_missing(study)]),
         tables.to_markdown(tables.readable(table, study["metric"])),
+        "Every size trains with the batch size and learning rate of the table, for as many epochs: fewer examples are "
+        "fewer steps. Where the study has no grid of its own, these are what the mode's selection on all examples has. "
         "Smaller training sets are parts of larger ones, drawn by each seed. sd is the standard deviation over seeds, "
         "of the drawing of the set too.",
     )
 
 
-def meaning_section(summary: dict) -> str:
+def meaning_section(summary: dict, study: dict | None) -> str:
     if not prose.evaluated(summary):
         return section("What it means", prose.answer(summary))
     paragraphs = {
         "Parameters.": prose.parameters_paragraph(summary),
         "Accuracy.": prose.accuracy_paragraph(summary),
         "Validation against test.": prose.price_paragraph(summary),
-        "Size of the training split.": prose.training_size_paragraph(summary),
+        "Size of the training split.": prose.training_size_paragraph(summary, study is not None),
         "Which to choose.": prose.choice_paragraph(summary),
         "What these numbers cannot show.": prose.limits_paragraph(summary),
     }
@@ -244,7 +244,7 @@ def compose(summary: dict, made: dict[str, pd.DataFrame], study: dict | None = N
         differences_section(summary, made["differences"]),
         costs_section(summary, made["modes"]),
         *([study_section(study, made["study"])] if study else []),
-        meaning_section(summary),
+        meaning_section(summary, study),
         methods_section(summary),
         runs_section(made["runs"], made["costs"], prose.metric_of(summary)),
     ]

@@ -15,7 +15,7 @@ from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
 from bitsweep.files import write_text
 from bitsweep.metrics import METRICS
-from bitsweep.modes import BUILT_IN
+from bitsweep.modes import BUILT_IN, KINDS
 
 
 def read_number(value: Any) -> Any:
@@ -319,7 +319,7 @@ def explain(detail: dict) -> str:
         "int_type": "a whole number",
         "float_type": "a number, such as 3e-4",
         "string_type": "a text (put it in quotes)",
-        "list_type": "a list, such as [8, 16]",
+        "list_type": f"a list, such as [{value}]" if isinstance(value, str | int | float) else "a list",
         "model_type": "a section with keys of its own",
         "model_attributes_type": "a section with keys of its own",
         "dict_type": "a section with keys of its own",
@@ -375,6 +375,12 @@ def check_modes(settings: Settings) -> None:
             raise UserError(f"modes.{name}.{key} changes the built-in mode {name}: give your mode another name.")
         if name not in known:
             raise UserError(f"modes.{name} is no built-in mode and has no train: say there which parameters train.")
+        for part in mode.train or ():
+            # A parameter's name has dots.
+            if part not in KINDS and not set(part) & set("*?[."):
+                near = difflib.get_close_matches(part, KINDS, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"set it to one of {', '.join(KINDS)}, or to a pattern."
+                raise UserError(f"modes.{name}.train has {part!r}, which is no kind of parameters: {hint}")
         if mode.random and (mode.train or mode.lora):
             raise UserError(f"modes.{name}.random is {mode.random!r}: remove it, or remove train and lora beside it.")
         # Low-rank updates are no entries of the encoder's parameters.

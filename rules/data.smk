@@ -94,6 +94,8 @@ rule check_mode:
         f"{RESULTS}/checked/{{mode}}.txt",
     log:
         f"{RESULTS}/logs/check_mode/{{mode}}.log",
+    # Of all modes before the runs of any.
+    priority: 100
     conda:
         "../envs/bitsweep.yaml"
     params:

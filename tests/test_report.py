@@ -98,9 +98,9 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
     assert "includes zero" in prose.answer(summary)
     assert "is better than" not in prose.answer(summary)
     assert "cannot be told for sure from" in prose.choice_paragraph(summary)
-    assert "No difference is more than chance" in prose.differences_paragraph(summary)
+    assert "No difference is shown to be more than chance" in prose.differences_paragraph(summary)
     assert (
-        "bitfit is 1.00 points behind here, which these test examples do not make sure."
+        "bitfit is 1.00 points behind here, but these test examples do not establish it."
         in prose.training_size_paragraph(summary)
     )
 
@@ -123,10 +123,10 @@ def test_of_several_modes_the_real_differences_are_named(summary):
     summary["differences"] += [open_one, pair("bitfit", "head", -0.09, 0.03)]
     answer = prose.answer(summary)
     assert "better, by more than chance, than bitfit (by 10.00 points, 95 % interval 7.00 to 13.00 points)." in answer
-    assert "from head (by 1.00 points, 95 % interval -2.00 to 4.00 points, but which McNemar's test does not" in answer
+    assert "from head (by 1.00 points, 95 % interval -2.00 to 4.00 points, but McNemar's test does not" in answer
     told = prose.differences_paragraph(summary)
     assert told.startswith("**Real differences:** full over bitfit (10.00 points); head over bitfit (9.00 points).")
-    assert "Of full and head: McNemar's test" in told
+    assert "For full and head: McNemar's test" in told
 
 
 def test_another_metric_is_told_by_its_name_and_in_its_unit(summary):

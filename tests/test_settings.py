@@ -73,6 +73,8 @@ MISTAKES = [
     ("modes", {"bitfit": {"batch_size": [8, 8]}}, ["modes.bitfit.batch_size has 8 more than once", "remove"]),
     ("modes", {"bitfit": {"batch_size": []}}, ["modes.bitfit.batch_size is []", "at least 1"]),
     ("modes", {"1": {"train": ["all"]}}, ["modes.1 is '1'", "starts with a letter"]),
+    ("modes", {"own": {"train": ["heads"]}}, ["modes.own.train has 'heads'", "did you mean head?"]),
+    ("grid.mode", "full", ["grid.mode is 'full'", "a list, such as [full]"]),
     ("modes", {"NA": {"train": ["all"]}}, ["modes.NA is a word that tables take for no name", "another one"]),
     ("modes", {"own": {"random": "lora"}}, ["modes.own.random is 'lora'", "one of full, bitfit"]),
     ("limit.validation", 1, ["limit.validation is 1", "at least 2"]),
