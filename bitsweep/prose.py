@@ -4,7 +4,6 @@ import math
 
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.spelling import spell_number
-from bitsweep.study import oriented, verdict
 from bitsweep.tables import count, percent, percent_range, plain_range
 
 BITFIT_PAPER = "[Ben Zaken et al., 2022](https://arxiv.org/abs/2106.10199)"
@@ -313,62 +312,6 @@ def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str
     )
 
 
-def choice_paragraph(summary: dict) -> str:
-    """When one would choose which mode, by what each costs and gives here."""
-    modes = evaluated(summary)
-    if len(modes) > 2:
-        return front_sentences(summary)
-    metric, sentences = metric_of(summary), []
-    for pair in summary["differences"]:
-        first, second = pair["first"], pair["second"]
-        large, small = sorted((first, second), key=lambda mode: -modes[mode]["trainable_parameters"])
-        gain = pair["difference"] if large == first else -pair["difference"]
-        stored = {mode: modes[mode]["costs"]["stored_bytes"] / 1000 for mode in (large, small)}
-        costs = f"stores {stored[small]:,.0f} kB a task where {large} stores {stored[large]:,.0f} kB"
-        if modes[large]["trainable_parameters"] == modes[small]["trainable_parameters"]:
-            if pair["beyond_chance"]:
-                sentences.append(f"Choose {large if gain > 0 else small}: both train and store as much.")
-        elif pair["beyond_chance"] and gain > 0:
-            sentences.append(
-                f"Choose {large} where {METRIC_NAMES[metric]} counts: it gains {points(gain, metric)} here. "
-                f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one "
-                f"encoder: it {costs}."
-            )
-        elif pair["beyond_chance"]:
-            sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
-        else:
-            sentences.append(
-                f"That {large} is worth its price is not shown here: its {METRIC_NAMES[metric]} cannot be told for "
-                f"sure from that of {small}, which {costs}."
-            )
-    return " ".join(sentences)
-
-
-def kept_clause(modes: dict, small: str, large: str) -> str:
-    share = modes[small]["test"]["commonest_label_share"]
-    kept, whole = (100 * (modes[mode]["test"]["accuracy"] - share) for mode in (small, large))
-    gained = f"{max(kept, 0):.2f} of the {whole:.2f} points of accuracy"
-    return f"{small} keeps {gained} that {large} has above the commonest label"
-
-
-def front_sentences(summary: dict) -> str:
-    """Of several modes, those that no other one beats at no higher cost, and those that are beaten."""
-    modes, metric, sentences = evaluated(summary), metric_of(summary), []
-    for cost, words in (("trainable_parameters", "parameters to train and store"), ("seconds", "seconds of training")):
-        front = [mode for mode in modes if modes[mode]["costs"]["on_front"][cost]]
-        key = modes.get if cost == "trainable_parameters" else lambda mode: modes[mode]["costs"]
-        front.sort(key=lambda mode, key=key, cost=cost: key(mode)[cost])
-        told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
-        if len(front) == len(modes):
-            sentences.append(f"By {words}, each mode has the best test {METRIC_NAMES[metric]} at its cost.")
-            continue
-        sentences.append(
-            f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost "
-            f"than {join(told)}{'; each of the others is matched or beaten' if len(front) < len(modes) else ''}."
-        )
-    return " ".join(sentences)
-
-
 def limits_paragraph(summary: dict) -> str:
     """What these numbers cannot show."""
     sentences = []
@@ -413,48 +356,6 @@ def limits_paragraph(summary: dict) -> str:
                 "by construction; the test score is not."
             )
     return " ".join(sentences)
-
-
-def study_paragraph(study: dict) -> str:
-    """Whether the BitFit paper's claim held: bias-only training keeps up on small training sets, not on large ones."""
-    metric, sizes = study["metric"], sorted(study["differences"], key=int)
-    small, large = sizes[0], sizes[-1]
-    modes = list(dict.fromkeys(point["mode"] for point in study["points"]))
-    sentences = [
-        f"The claim to test is that of {BITFIT_PAPER}: on small training sets bias-only training keeps up with full "
-        "fine-tuning, on large ones it falls behind."
-    ]
-    for mode in modes:
-        first, last = (oriented(study, size, "full", mode) for size in (small, large))
-        if not mode.startswith("bitfit") or first is None or last is None or small == large:
-            continue
-        ends = [
-            f"at {count(int(size))} examples {lead_clause(pair, mode, metric)}"
-            for size, pair in ((small, first), (large, last))
-        ]
-        conclusion = {
-            "held": "so it held here, as far as no sure lead is keeping up",
-            "behind throughout": "so it did not hold here: on the smallest set too it is behind",
-            "kept up throughout": "so its first half is not refuted here, and its second does not show",
-            "caught up": "so the opposite held here",
-        }[verdict(first, last)]
-        sentences.append(f"For {mode}: {'; '.join(ends)}; {conclusion}.")
-    if len(sentences) == 1:
-        return "The study has no pair of full and a BitFit mode at two sizes: the BitFit paper's claim is not tested."
-    return " ".join(sentences)
-
-
-def study_missing(study: dict) -> str:
-    """Which of the study's runs are missing from it; nothing where none is."""
-    missing = [
-        f"{entry['mode']} on {count(entry['train_size'])} examples ({entry['why']})" for entry in study["missing"]
-    ]
-    return f"**Missing:** {'; '.join(missing)}." if missing else ""
-
-
-def lead_clause(pair: dict, mode: str, metric: str) -> str:
-    clause = f"{mode} is {points(pair['difference'], metric)} {'ahead of' if pair['difference'] < 0 else 'behind'} full"
-    return clause if pair["beyond_chance"] else f"{clause}, but {SHORT_REASONS[pair['reason']]}"
 
 
 def test_split_sentence(experiment: dict) -> str:

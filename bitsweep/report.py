@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from bitsweep import prose, tables
+from bitsweep import choice, prose, study_prose, tables
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.modes import BUILT_IN
 
@@ -160,7 +160,7 @@ def study_section(study: dict, table: pd.DataFrame) -> str:
     return section(
         "Size of the training set",
         figure("score_by_size", f"Test {metric} by the number of examples that trained"),
-        *filter(None, [prose.study_paragraph(study), prose.study_missing(study)]),
+        *filter(None, [study_prose.study_paragraph(study), study_prose.study_missing(study)]),
         tables.to_markdown(tables.readable(table, study["metric"])),
         "Every size trains with the batch size and learning rate of the table, for as many epochs: fewer examples are "
         "fewer steps. Where the study has no grid of its own, these are what the mode's selection on all examples has. "
@@ -177,7 +177,7 @@ def meaning_section(summary: dict, study: dict | None) -> str:
         "Accuracy.": prose.accuracy_paragraph(summary),
         "Validation against test.": prose.price_paragraph(summary),
         "Size of the training split.": prose.training_size_paragraph(summary, study is not None),
-        "Which to choose.": prose.choice_paragraph(summary),
+        "Which to choose.": choice.choice_paragraph(summary),
         "What these numbers cannot show.": prose.limits_paragraph(summary),
     }
     return section("What it means", *(f"**{title}** {text}" for title, text in paragraphs.items() if text))

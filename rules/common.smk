@@ -25,7 +25,7 @@ from bitsweep.params import (
     split_key,
     study_grids,
 )
-from bitsweep.settings import load_settings
+from bitsweep.config import load_settings
 from bitsweep.sweep import Sweep
 
 try:

@@ -56,7 +56,7 @@ def test_the_fingerprint_of_a_script_follows_what_it_computes(tmp_path, monkeypa
     training.write_text(text.replace("(1 - done / (steps", "(1 + done / (steps"))
     assert fingerprint("train_run") != before["train_run"]
     assert fingerprint("select_runs") == before["select_runs"]
-    prose = workspace.folder / "bitsweep" / "prose.py"
+    prose = workspace.folder / "bitsweep" / "choice.py"
     training.write_text(text)
     prose.write_text(prose.read_text().replace("Choose ", "Take "))
     assert fingerprint("write_report") != before["write_report"]
@@ -68,4 +68,15 @@ def test_training_imports_neither_settings_nor_anything_of_the_report():
     from bitsweep.fingerprint import tracked_files
 
     names = {path.stem for path in tracked_files("train_run")}
-    assert not names & {"settings", "params", "report", "prose", "figures", "tables", "summary", "selection", "data"}
+    assert not names & {
+        "settings",
+        "config",
+        "params",
+        "report",
+        "prose",
+        "figures",
+        "tables",
+        "summary",
+        "selection",
+        "data",
+    }

@@ -7,8 +7,9 @@ import jsonschema
 import pytest
 import yaml
 
+from bitsweep.config import load_settings
 from bitsweep.errors import UserError
-from bitsweep.settings import load_settings, schema_text
+from bitsweep.settings import schema_text
 from tests.conftest import ROOT
 
 CONFIGS = [ROOT / "config.yaml", *sorted((ROOT / "configs").glob("*.yaml"))]
