@@ -29,6 +29,13 @@ if SETTINGS.study:
 
     include: "rules/study.smk"
 
+    localrules:
+        collect_study,
+        select_study,
+        confirm_study,
+        summarize_study,
+        plot_size,
+
 
 rule all:
     """The experiment's report."""
@@ -62,9 +69,24 @@ rule study:
         [f"{STUDY}/complete.txt"] if SETTINGS.study else [],
 
 
+# On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
+# tokenize_split, choose_precision, the runs, evaluations and the statistics over many resamples.
 localrules:
     all,
     study,
+    fetch_data,
+    fetch_encoder,
+    split_data,
+    check_mode,
+    collect_runs,
+    select_runs,
+    confirm_runs,
+    describe_input,
+    plot_heatmap,
+    plot_learning_curves,
+    plot_modes,
+    summarize,
+    write_report,
 
 
 onstart:

@@ -10,6 +10,7 @@ from bitsweep.data import check_limits
 from bitsweep.errors import JOBS, UserError
 from bitsweep.files import read_json
 from bitsweep.locking import take, waited_for
+from bitsweep.slurm import cancel_left_jobs
 
 # A look-over takes less.
 PATIENCE_SECONDS = 3.0
@@ -65,7 +66,10 @@ class Sweep:
             check_limits(rows, self.limits)
 
     def start(self) -> None:
-        """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running."""
+        """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running.
+
+        Those in a Slurm cluster are cancelled.
+        """
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -77,6 +81,7 @@ class Sweep:
             time.sleep(0.1)
         if not self.looked_over:
             raise UserError(f"Another call was at work on {self.results} when this one began: call again.")
+        cancel_left_jobs(self.results, Path(".snakemake"))
         with waited_for(
             self.results / JOBS, f"Jobs of an earlier call still work on {self.results}: waiting for them."
         ):

@@ -3,16 +3,19 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
 
+from bitsweep.demand import Demand, find_shape
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint, scripts
+from bitsweep.gpu import share_gpus
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (
     SELECTED,
@@ -26,6 +29,7 @@ from bitsweep.params import (
     study_grids,
 )
 from bitsweep.config import load_settings
+from bitsweep.slurm import note_job
 from bitsweep.sweep import Sweep
 
 try:
@@ -71,6 +75,9 @@ STUDY = f"{RESULTS}/study"
 if SETTINGS.study:
     STUDY_CELLS = table_of_runs(study_grids(SETTINGS), train_size=SETTINGS.study.train_size)
     STUDY_GRID = Paramspace(STUDY_CELLS)
+
+# What runs ask of a machine or a cluster.
+DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)))
 
 # Once, not once a job: it reads the encoder's files.
 ENCODER_TEXT = encoder_text(SETTINGS)
@@ -123,11 +130,26 @@ def reported_table(table):
     )
 
 
+def group_runs():
+    """Says how many runs a cluster's job gets, where the profile groups runs and does not say it."""
+    settings = workflow.group_settings
+    if "runs" in settings.overwrite_groups.values() and "runs" not in settings.group_components:
+        at_once = max(1, (workflow.resource_settings.cores or 1) // SETTINGS.training.threads)
+        size = DEMAND.runs_per_job(CELLS.to_dict("records"), at_once)
+        settings.group_components = {**settings.group_components, "runs": size}
+
+
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS))
 
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:
     try:
         SWEEP.look_over()
+        limit = workflow.global_resources.get("gpu_percent")
+        share_gpus(limit and limit.value)
     except UserError as error:
         raise WorkflowError(str(error)) from None
+    DEMAND.measure((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records"))
+    group_runs()
+elif workflow.remote_exec:
+    note_job(Path(RESULTS))

@@ -86,6 +86,10 @@ rule evaluate_mode:
     conda:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(len(SETTINGS.grid.seed), attempt),
+        gpu_percent=DEMAND.gpu_percent(),
     params:
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
@@ -93,7 +97,7 @@ rule evaluate_mode:
     shell:
         "python -m scripts.evaluate_mode --mode {wildcards.mode} --selection {input.selection:q}"
         " --runs {params.runs:q} --encoder {params.encoder:q} --test {input.test:q} --output {output.scores:q}"
-        " --predictions {output.predictions:q} > {log:q} 2>&1"
+        " --gpu-percent {resources.gpu_percent} --predictions {output.predictions:q} > {log:q} 2>&1"
 
 
 rule compare_modes:

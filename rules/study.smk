@@ -76,6 +76,10 @@ rule evaluate_study:
     conda:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(len(STUDY_CELLS), attempt),
+        gpu_percent=DEMAND.gpu_percent(),
     params:
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
@@ -83,7 +87,7 @@ rule evaluate_study:
     shell:
         "python -m scripts.evaluate_study --mode {wildcards.mode} --selection {input.selection:q}"
         " --runs {params.runs:q} --encoder {params.encoder:q} --test {input.test:q} --output {output.scores:q}"
-        " --predictions {output.predictions:q} > {log:q} 2>&1"
+        " --gpu-percent {resources.gpu_percent} --predictions {output.predictions:q} > {log:q} 2>&1"
 
 
 rule summarize_study:

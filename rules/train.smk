@@ -35,6 +35,10 @@ rule train_run:
     conda:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb(dict(wildcards.items()), attempt),
+        runtime=lambda wildcards, attempt: DEMAND.minutes(dict(wildcards.items()), attempt),
+        gpu_percent=DEMAND.gpu_percent(),
     params:
         recipe=lambda wildcards: recipe_text(SETTINGS, dict(wildcards.items())),
         labels=len(SETTINGS.label_names),
@@ -47,5 +51,5 @@ rule train_run:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
         " --code {params.code}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
-        ' --results "$BITSWEEP_RESULTS"'
+        ' --results "$BITSWEEP_RESULTS" --gpu-percent {resources.gpu_percent}'
         " {params.selection} --output {params.folder:q} > {log:q} 2>&1"

@@ -9,6 +9,7 @@ import bitsweep.imports  # noqa: F401
 from bitsweep.errors import run
 from bitsweep.evaluation import evaluate
 from bitsweep.files import read_json, sha256_file, whole_file, write_json
+from bitsweep.gpu import gpu_slot
 from bitsweep.tokens import load_tokens
 
 
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--test", required=True, help="tokenized test split")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="the share of a GPU that is taken")
     parser.add_argument("--output", required=True, help="JSON file to write")
     parser.add_argument("--predictions", required=True, help="CSV file to write: a row a test example and seed")
     arguments = parser.parse_args()
@@ -28,7 +30,8 @@ def main() -> None:
         scores, predictions = None, pd.DataFrame(columns=["seed", "example", "label", "prediction"])
     else:
         test = load_tokens(arguments.test)
-        scores, predictions = evaluate(arguments.mode, selected, arguments.runs, arguments.encoder, test)
+        with gpu_slot(arguments.gpu_percent):
+            scores, predictions = evaluate(arguments.mode, selected, arguments.runs, arguments.encoder, test)
     with whole_file(arguments.predictions) as part:
         predictions.to_csv(part, index=False)
     if scores is not None:

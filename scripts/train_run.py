@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from bitsweep.errors import UserError, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
+from bitsweep.gpu import gpu_slot
 from bitsweep.kept import KeptRuns, key_of
 from bitsweep.locking import waited_for
 from bitsweep.spelling import spell_number
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--selection", help="JSON file of the selection that tells what is null in the recipe")
     parser.add_argument("--mode", help="the mode's name in the selection")
     parser.add_argument("--results", type=Path, help="folder of the experiment, whose finished runs may be this one's")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="the run's share of a GPU that runs share")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     folder, sources = arguments.output, describe_sources(arguments)
@@ -112,7 +114,8 @@ def main() -> None:
         tokens = {"train": arguments.train, "validation": arguments.validation}
         error = ""
         try:
-            train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key))
+            with gpu_slot(arguments.gpu_percent):
+                train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key))
         except UserError as raised:
             error = str(raised)
         if error:

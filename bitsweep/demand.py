@@ -1,0 +1,159 @@
+"""What a run asks of a machine, from the encoder's shape and the run's settings: seconds, memory, its share of a GPU.
+
+The numbers are bounds for a cluster's scheduler, not forecasts: docs/cluster.md has what was asked for beside what runs
+took (`benchmarks/demand.py` measures it anew).
+"""
+
+import json
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitsweep.settings import FolderEncoder, Settings
+
+# As bert-base has them, where the encoder's files are not here yet.
+UNKNOWN = {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 3072, "vocab_size": 30522}
+# What other architectures call them.
+OTHER_NAMES = {
+    "hidden_size": ("dim", "d_model"),
+    "num_hidden_layers": ("n_layers", "num_layers"),
+    "intermediate_size": ("hidden_dim", "ffn_dim"),
+    "vocab_size": (),
+}
+# Padded tokens of a micro-batch (`batches.py`): in training, in evaluation.
+TRAINING_TOKENS, EVALUATION_TOKENS = 4096, 8192
+# A core's work on matrices, GFLOP/s: what an older one does in float32.
+GFLOPS = 20.0
+# Rows of the training split where it has no limit.
+UNKNOWN_ROWS = 25_000
+# From a process's start to its first step.
+START_SECONDS = 5.0
+# A cluster's job of less work than this spends more than a tenth of its time on queueing, starting and being noticed.
+JOB_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of an encoder: layers, hidden size, feed-forward size, parameters in layers and in embeddings."""
+
+    layers: int
+    hidden: int
+    inner: int
+    embeddings: int
+
+    @property
+    def body(self) -> int:
+        return self.layers * (4 * self.hidden**2 + 2 * self.hidden * self.inner)
+
+
+def read_shape(config: Mapping) -> Shape:
+    """The shape that an encoder's config.json tells, under whatever names; what it does not tell is bert-base's."""
+
+    def value(name: str) -> int:
+        found = (config.get(key) for key in (name, *OTHER_NAMES[name]))
+        return next((number for number in found if isinstance(number, int) and number > 0), UNKNOWN[name])
+
+    hidden = value("hidden_size")
+    width = config.get("embedding_size")
+    embeddings = value("vocab_size") * (width if isinstance(width, int) else hidden)
+    return Shape(value("num_hidden_layers"), hidden, value("intermediate_size"), embeddings)
+
+
+def find_shape(settings: Settings, prepared: Path) -> Shape:
+    """The shape of the experiment's encoder, from its folder, or as `prepared` for the runs once that has been done."""
+    places = [prepared / "config.json"]
+    if isinstance(settings.encoder, FolderEncoder):
+        places.append(Path(settings.encoder.path) / "config.json")
+    for path in places:
+        try:
+            return read_shape(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError):
+            continue
+    return read_shape({})
+
+
+class Demand:
+    """What the runs of an experiment ask for; `measured` are seconds that runs took, by the run (`run_path`)."""
+
+    def __init__(self, settings: Settings, shape: Shape) -> None:
+        self.settings = settings
+        self.shape = shape
+        # How much longer runs take than predicted; None until one has been measured.
+        self.measured: float | None = None
+
+    def measure(self, runs: Iterable[tuple[Mapping[str, str], Path]], enough: int = 20) -> None:
+        """Compares what is predicted with what finished runs took: pairs of a run's cell and its costs.json."""
+        ratios = []
+        for run, costs in runs:
+            try:
+                seconds = json.loads(costs.read_text(encoding="utf-8"))["seconds"]
+            except (OSError, ValueError, KeyError):
+                continue
+            if seconds:
+                ratios.append(seconds / self.predict_seconds(run))
+            if len(ratios) == enough:
+                break
+        self.measured = statistics.median(ratios) if ratios else None
+
+    def example_operations(self) -> float:
+        """Operations of the matrix products of one forward pass over the longest text; backward are twice as many."""
+        shape, length = self.shape, self.settings.max_length
+        return length * (2 * shape.body + 4 * shape.layers * shape.hidden * length)
+
+    def predict_seconds(self, run: Mapping[str, str]) -> float:
+        """Seconds of a run on cores that do GFLOPS, without its start."""
+        settings, shape = self.settings, self.shape
+        examples = int(run.get("train_size") or settings.limit.train or UNKNOWN_ROWS)
+        checked = settings.limit.validation or UNKNOWN_ROWS // 5
+        operations = (3 * examples + checked) * self.example_operations()
+        # AdamW over all parameters at every step counts as some twenty operations each.
+        size = run["batch_size"]
+        steps = examples / int(size) if size.isdigit() else examples / 8
+        operations += steps * 20 * (shape.body + shape.embeddings)
+        return settings.training.epochs * operations / (GFLOPS * 1e9 * settings.training.threads)
+
+    def seconds(self, run: Mapping[str, str]) -> float:
+        """Seconds that a run is expected to take, start included."""
+        return START_SECONDS + self.predict_seconds(run) * (self.measured or 1.0)
+
+    def minutes(self, run: Mapping[str, str], attempt: int) -> int:
+        """The time limit to ask for: some times what is expected, and twice that after a job that was ended by it."""
+        room = 3 if self.measured else 6
+        return math.ceil((60 + room * self.seconds(run)) / 60) * 2 ** (attempt - 1)
+
+    def evaluation_minutes(self, runs: int, attempt: int) -> int:
+        """The time limit to ask for to evaluate so many runs on the test split."""
+        examples = self.settings.limit.test or UNKNOWN_ROWS
+        seconds = runs * examples * self.example_operations() / (GFLOPS * 1e9 * self.settings.training.threads)
+        return math.ceil((300 + 6 * seconds) / 60) * 2 ** (attempt - 1)
+
+    def memory_mb(self, run: Mapping[str, str], attempt: int) -> int:
+        """Memory to ask for, MB of 10^6 bytes, and twice that after a job that was killed for it."""
+        return math.ceil(self.predict_memory_mb(run) * 1.2 / 100) * 100 * 2 ** (attempt - 1)
+
+    def predict_memory_mb(self, run: Mapping[str, str]) -> float:
+        """MB of a run's process and of Snakemake's that start it."""
+        settings, shape = self.settings, self.shape
+        size = run["batch_size"]
+        parameters = shape.body + shape.embeddings + 512 * shape.hidden
+        length = settings.max_length
+        tokens = min(max(TRAINING_TOKENS, length), int(size) * length if size.isdigit() else TRAINING_TOKENS)
+        # Parameters, gradients, two moments, the best epoch, and a copy of all in the number format of the products.
+        state = 6 * 4 * parameters
+        # What a layer keeps for its gradient, in float32.
+        kept = shape.layers * tokens * 4 * (17 * shape.hidden + 3 * shape.inner)
+        # In evaluation one layer's alone.
+        used = max(EVALUATION_TOKENS, length) * 4 * (6 * shape.hidden + 2 * shape.inner)
+        return 700 + (state + kept + used) / 1e6
+
+    def gpu_percent(self) -> int:
+        """The share of one GPU that a run gets: as many small encoders share one as together keep it at work."""
+        return 100 // min(8, max(1, 40_000_000 // max(1, self.shape.body)))
+
+    def runs_per_job(self, runs: Iterable[Mapping[str, str]], at_once: int) -> int:
+        """How many runs a cluster's job gets, of which `at_once` train side by side: JOB_SECONDS of work."""
+        runs = list(runs)
+        mean = statistics.fmean(map(self.seconds, runs))
+        return min(len(runs), max(1, math.ceil(JOB_SECONDS / mean)) * max(1, at_once))

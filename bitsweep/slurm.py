@@ -1,0 +1,87 @@
+"""Slurm jobs that a killed Snakemake has left: found by their ids, and cancelled before they are submitted anew.
+
+Snakemake forgets them when it is killed. Running or pending, they would train the same runs, and delete the same
+outputs, as the next call's. What they have trained is kept: a cancelled one costs what came after its last checkpoint.
+"""
+
+import base64
+import binascii
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bitsweep.errors import UserError
+
+# The folder, among an experiment's results, of files that are named as the Slurm jobs at work on it.
+NOTED = ".slurm"
+# Slurm gives a job time to end (KillWait, 30 seconds by default) before it kills it.
+PATIENCE_SECONDS = 180.0
+
+
+def note_job(results: Path) -> None:
+    """Notes the Slurm job that this process is in, if it is in one."""
+    if job := os.environ.get("SLURM_JOB_ID"):
+        (results / NOTED).mkdir(parents=True, exist_ok=True)
+        (results / NOTED / job).touch()
+
+
+def submitted_jobs(results: Path, records: Path) -> Iterator[str]:
+    """The ids that Snakemake's records (`.snakemake`) have of jobs that were to make something in `results`.
+
+    They are there until the job starts.
+    """
+    folder = records / "incomplete"
+    for root, _, names in os.walk(folder):
+        parts = [part.removeprefix("@") for part in Path(root).relative_to(folder).parts]
+        for name in names:
+            try:
+                output = base64.urlsafe_b64decode("".join([*parts, name])).decode()
+                job = json.loads(Path(root, name).read_text())["external_jobid"]
+            except (OSError, ValueError, KeyError, TypeError, binascii.Error):
+                continue
+            if job and output.startswith(f"{results}/"):
+                yield job
+
+
+def ask(*command: str) -> list[str]:
+    """The lines that a command of Slurm prints. Raises UserError where it fails."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    except FileNotFoundError:
+        # No cluster here: what was submitted elsewhere is out of reach.
+        return []
+    except subprocess.CalledProcessError as error:
+        raise UserError(
+            f"{command[0]} failed ({error.stderr.strip()}), so jobs of an earlier call may still be at work: call "
+            "again when Slurm answers."
+        ) from None
+
+
+def jobs_here() -> set[str]:
+    """The ids of the user's pending and running jobs that work in this folder."""
+    lines = ask("squeue", "--noheader", f"--user={os.getuid()}", "--format=%A %Z")
+    return {job for line in lines for job, folder in [line.split(" ", 1)] if folder == os.getcwd()}
+
+
+def cancel_left_jobs(results: Path, records: Path) -> list[str]:
+    """Cancels the Slurm jobs that an earlier call has left at work on `results`; returns their ids once ended.
+
+    Raises UserError where they do not end.
+    """
+    noted = results / NOTED
+    known = {path.name for path in noted.glob("*")} | set(submitted_jobs(results, records))
+    left = sorted(known & jobs_here(), key=int) if known else []
+    if left:
+        print(f"Slurm jobs of an earlier call are cancelled, to go on where they are: {', '.join(left)}.", flush=True)
+        ask("scancel", *left)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left and known & jobs_here():
+        if time.monotonic() > deadline:
+            raise UserError(f"The Slurm jobs {', '.join(left)} of an earlier call do not end: cancel them by scancel.")
+        time.sleep(1)
+    for path in noted.glob("*"):
+        path.unlink(missing_ok=True)
+    return left
