@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bitsweep.errors import UserError
@@ -45,19 +45,19 @@ def take_slot(gpus: list[str], runs: int, stack: ExitStack) -> str | None:
     folder = slots_folder()
     # One at a time: who tries a slot holds it for that moment.
     with waited_for(folder / "placing.lock", "Waiting for another run that chooses its GPU."):
-        free: dict[str, list] = {}
-        for gpu in gpus:
-            for slot in range(runs):
-                try:
-                    free.setdefault(gpu, []).append(take(folder / f"{gpu}.{slot}", ""))
-                except UserError:
-                    continue
-        chosen = max(free, key=lambda gpu: len(free[gpu]), default=None)
+        free: dict[str, list] = {gpu: [] for gpu in gpus}
         for gpu, files in free.items():
-            for file in files[gpu == chosen :]:
+            for slot in range(runs):
+                with suppress(UserError):
+                    files.append(take(folder / f"{gpu}.{slot}", ""))
+        chosen = max(free, key=lambda gpu: len(free[gpu]))
+        mine = free[chosen].pop() if free[chosen] else None
+        for files in free.values():
+            for file in files:
                 file.close()
-        if chosen is not None:
-            stack.enter_context(free[chosen][0])
+    if mine is None:
+        return None
+    stack.enter_context(mine)
     return chosen
 
 

@@ -130,13 +130,15 @@ def reported_table(table):
     )
 
 
-def group_runs():
-    """Says how many runs a cluster's job gets, where the profile groups runs and does not say it."""
+def group_of_runs(wildcards):
+    """Runs share a cluster's jobs, in a number that follows from how long they last, unless the profile says one."""
+    # Only now, since Snakemake sets its settings of groups after it has read the rules.
     settings = workflow.group_settings
-    if "runs" in settings.overwrite_groups.values() and "runs" not in settings.group_components:
+    if "runs" not in settings.group_components:
         at_once = max(1, (workflow.resource_settings.cores or 1) // SETTINGS.training.threads)
         size = DEMAND.runs_per_job(CELLS.to_dict("records"), at_once)
         settings.group_components = {**settings.group_components, "runs": size}
+    return "runs"
 
 
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS))
@@ -150,6 +152,5 @@ if workflow.is_main_process:
     except UserError as error:
         raise WorkflowError(str(error)) from None
     DEMAND.measure((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records"))
-    group_runs()
 elif workflow.remote_exec:
     note_job(Path(RESULTS))

@@ -32,6 +32,8 @@ rule train_run:
         **{name: f"{RUNS}/{GRID.wildcard_pattern}/{file}" for name, file in RUN_FILES.items()},
     log:
         f"{RESULTS}/logs/train_run/{GRID.wildcard_pattern}.log",
+    group:
+        group_of_runs
     conda:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads

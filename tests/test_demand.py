@@ -1,0 +1,80 @@
+"""What runs ask of a cluster: more for more, and about what finished runs took."""
+
+import json
+
+import pytest
+import yaml
+
+from bitsweep.config import load_settings
+from bitsweep.demand import JOB_SECONDS, Demand, find_shape, read_shape
+from tests.conftest import ROOT
+
+TINY = read_shape(json.loads((ROOT / "models" / "bert-tiny" / "config.json").read_text()))
+BASE = read_shape({})
+RUN = {"mode": "full", "batch_size": "8", "learning_rate": "3e-4", "seed": "42"}
+
+
+def demand(shape=TINY, **changes) -> Demand:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return Demand(load_settings({**config, **changes}), shape)
+
+
+def test_a_shape_is_read_under_whatever_names():
+    distilbert = {"dim": 384, "n_layers": 6, "hidden_dim": 1536, "vocab_size": 30522}
+    assert read_shape(distilbert) == read_shape(
+        {"hidden_size": 384, "num_hidden_layers": 6, "intermediate_size": 1536, "vocab_size": 30522}
+    )
+    # The linear layers of BERT-tiny: 2 layers of 4 h² + 2 h f weights.
+    assert TINY.body == 2 * (4 * 128**2 + 2 * 128 * 512)
+    assert TINY.embeddings == 30522 * 128
+
+
+def test_an_encoder_that_is_not_here_yet_counts_as_bert_base(tmp_path):
+    settings = demand().settings
+    assert find_shape(settings, tmp_path) == TINY
+    hub = settings.model_copy(update={"encoder": None})
+    assert find_shape(hub, tmp_path) == BASE
+    (tmp_path / "config.json").write_text('{"hidden_size": 64, "num_hidden_layers": 1, "intermediate_size": 64}')
+    assert find_shape(hub, tmp_path).hidden == 64
+
+
+def test_larger_batches_texts_and_encoders_ask_for_more():
+    small, long, large = demand(max_length=64), demand(max_length=512), demand(BASE, max_length=64)
+    assert small.memory_mb({**RUN, "batch_size": "128"}, 1) > small.memory_mb(RUN, 1)
+    for more in (long, large):
+        assert more.memory_mb(RUN, 1) > small.memory_mb(RUN, 1)
+        assert more.minutes(RUN, 1) > small.minutes(RUN, 1)
+    assert demand(training={"epochs": 400}).minutes(RUN, 1) > 10 * demand(training={"epochs": 4}).minutes(RUN, 1)
+
+
+def test_a_job_that_was_killed_asks_for_twice_as_much():
+    asked = demand()
+    for ask in (asked.memory_mb, asked.minutes):
+        assert [ask(RUN, attempt) / ask(RUN, 1) for attempt in (1, 2, 3)] == [1, 2, 4]
+
+
+def test_finished_runs_tell_how_long_others_take(tmp_path):
+    asked = demand()
+    expected = asked.predict_seconds(RUN)
+    for index, seconds in enumerate([3 * expected, 2 * expected, 4 * expected]):
+        (tmp_path / f"{index}.json").write_text(json.dumps({"seconds": seconds}))
+    # A failed run has no seconds, and others are still to come.
+    (tmp_path / "3.json").write_text(json.dumps({"seconds": None}))
+    asked.measure((RUN, tmp_path / f"{index}.json") for index in range(6))
+    assert asked.measured == pytest.approx(3)
+
+
+def test_a_clusters_job_gets_enough_runs_to_be_worth_it_and_no_more():
+    asked = demand()
+    runs = [{**RUN, "seed": str(seed)} for seed in range(1000)]
+    assert asked.runs_per_job(runs, 4) == 4 * asked.runs_per_job(runs, 1)
+    size = asked.runs_per_job(runs, 1)
+    assert (size - 1) * asked.seconds(RUN) < JOB_SECONDS <= size * asked.seconds(RUN)
+    # A long run has a job of its own, and a short sweep has one job.
+    assert demand(BASE, max_length=512).runs_per_job(runs, 1) == 1
+    assert asked.runs_per_job(runs[:2], 4) == 2
+
+
+def test_small_encoders_share_a_gpu_and_large_ones_do_not():
+    assert 100 // demand(TINY).gpu_percent() == 8
+    assert 100 // demand(BASE).gpu_percent() == 1

@@ -1,0 +1,168 @@
+"""The same sweep on a real Slurm of this machine, undisturbed and under faults: byte for byte as a local one."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Workspace
+
+pytestmark = pytest.mark.slurm
+
+CONFIGURATION = Path("/etc/slurm/slurm.conf")
+COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch")
+# Nodes here have two cores. Slurm is asked often, so that a test does not wait for the next question.
+PROFILE = ["--profile", "profiles/slurm", "--cores", "2", "--slurm-init-seconds-before-status-checks", "2"]
+
+
+def why_not() -> str | None:
+    """Why no Slurm can be started here."""
+    if os.getuid():
+        return "only root starts Slurm's daemons"
+    if missing := [command for command in COMMANDS if not shutil.which(command)]:
+        return f"{', '.join(missing)} missing: apt-get install slurm-wlm munge"
+    if CONFIGURATION.exists() and "BitSweep's tests" not in CONFIGURATION.read_text():
+        return f"{CONFIGURATION} is another Slurm's"
+    return None
+
+
+def ask(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A Slurm with two nodes; the folder of its daemons' state."""
+    if reason := why_not():
+        pytest.skip(reason)
+    state = tmp_path_factory.mktemp("slurm")
+    started = subprocess.run([ROOT / "tests/slurm/start.sh", state, "2"], capture_output=True, text=True, timeout=120)
+    assert started.returncode == 0, started.stdout + started.stderr
+    yield state
+    subprocess.run(["scancel", "--user=root"], check=False)
+    for path in state.glob("*.pid"):
+        os.kill(int(path.read_text()), signal.SIGTERM)
+    CONFIGURATION.unlink()
+
+
+def compared_files(folder: Path) -> dict[str, bytes]:
+    """What must be the same wherever a sweep ran: everything but logs, and what tells seconds and memory."""
+    chosen = {}
+    for pattern in ("runs/**/*", "evaluation/*", "*.csv", "*.json", "report/tables/*.csv", "report/figures/heat*.svg"):
+        for path in folder.glob(pattern):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if path.is_file() and not hidden and "costs" not in path.name and path.stem not in ("modes", "runs.costs"):
+                chosen[str(path.relative_to(folder))] = path.read_bytes()
+    return chosen
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> object:
+    """What `condition` returns, once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The results of a local sweep of four runs that last long enough for faults."""
+    workspace = Workspace(tmp_path_factory.mktemp("slow"))
+    done = workspace.snakemake("--cores", "2", "--configfile", slow_config(workspace))
+    assert done.returncode == 0, done.stdout
+    return compared_files(workspace.folder / "results" / "slow")
+
+
+def slow_config(workspace: Workspace) -> Path:
+    grid = {"mode": ["full", "bitfit"], "batch_size": [8], "learning_rate": [3e-4, 1e-4]}
+    return workspace.config("slow", grid=grid, training={"epochs": 40})
+
+
+def jobs(state: str) -> list[str]:
+    """The ids of the runs' Slurm jobs that are in a state."""
+    lines = ask("squeue", "--noheader", f"--states={state}", "--format=%A %k").splitlines()
+    return [
+        job for job, comment in (line.split(" ", 1) for line in lines) if "group_runs" in comment or "train" in comment
+    ]
+
+
+def checkpoints(workspace: Workspace) -> list[Path]:
+    return list((workspace.folder / "results").glob("*/runs/*/*/*/*/.checkpoint.safetensors"))
+
+
+def logs(workspace: Workspace) -> str:
+    """What all runs have said."""
+    return "".join(path.read_text() for path in (workspace.folder / "results").glob("*/logs/train_run/**/*.log"))
+
+
+def test_a_sweep_through_slurm_equals_a_local_one(slurm, workspace, finished):
+    done = workspace.snakemake(*PROFILE, "--configfile", "configs/small.yaml")
+    assert done.returncode == 0, done.stdout
+    # Eight short runs share one job, and what is light runs here.
+    submitted = done.stdout.count("has been submitted with SLURM jobid")
+    assert submitted < 15
+    expected = compared_files(finished.folder / "results" / "small")
+    assert len(expected) > 40
+    assert compared_files(workspace.folder / "results" / "small") == expected
+    again = workspace.snakemake(*PROFILE, "--configfile", "configs/small.yaml")
+    assert "Nothing to be done" in again.stdout
+
+
+def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, slow, tmp_path):
+    call = [*PROFILE, "--configfile", slow_config(workspace), "--group-components", "runs=1"]
+    # One run fills a node, and the other node takes none: one job runs and three wait.
+    ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
+    log = tmp_path / "killed.log"
+    process = workspace.start(*call, "--set-threads", "train_run=2", log=log)
+    wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
+    left = {*jobs("RUNNING"), *jobs("PENDING")}
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    ask("scontrol", "update", "nodename=node2", "state=resume")
+    done = workspace.snakemake(*call)
+    assert done.returncode == 0, done.stdout
+    told = next(line for line in done.stdout.splitlines() if line.startswith("Slurm jobs of an earlier call"))
+    assert all(job in told for job in left)
+    assert "Going on at the checkpoint" in logs(workspace)
+    assert compared_files(workspace.folder / "results" / "slow") == slow
+
+
+def test_cancelled_jobs_a_lost_node_and_a_restarted_controller_change_nothing(slurm, workspace, slow, tmp_path):
+    call = [*PROFILE, "--configfile", slow_config(workspace), "--group-components", "runs=1"]
+    log = tmp_path / "disturbed.log"
+    process = workspace.start(*call, "--set-threads", "train_run=2", log=log)
+    wait_for(lambda: checkpoints(workspace) and jobs("RUNNING") and jobs("PENDING"))
+    ask("scancel", jobs("RUNNING")[0], jobs("PENDING")[0])
+    controller = slurm / "slurmctld.pid"
+    os.kill(int(controller.read_text()), signal.SIGTERM)
+    wait_for(lambda: not controller.exists())
+    subprocess.run(["slurmctld"], check=True)
+    wait_for(lambda: subprocess.run(["squeue"], capture_output=True, check=False).returncode == 0)
+    job = wait_for(lambda: jobs("RUNNING"))[0]
+    node = ask("squeue", "--noheader", f"--jobs={job}", "--format=%N").strip()
+    ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    wait_for(lambda: job not in jobs("RUNNING"))
+    ask("scontrol", "update", f"nodename={node}", "state=resume")
+    assert process.wait(300) == 0, log.read_text()
+    assert compared_files(workspace.folder / "results" / "slow") == slow
+
+
+def test_a_job_over_its_memory_or_time_is_tried_again_with_more(slurm, workspace, slow, tmp_path):
+    path = "runs/mode~full/batch_size~8/learning_rate~3e-4/seed~42/result.json"
+    # Enough at the second attempt.
+    call = ["--set-resources", "train_run:mem_mb=200 * 10 ** (attempt - 1)"]
+    log = tmp_path / "killed.log"
+    config = slow_config(workspace)
+    process = workspace.start(f"results/slow/{path}", *PROFILE, "--configfile", config, *call, log=log)
+    wait_for(lambda: checkpoints(workspace))
+    assert "OUT_OF_MEMORY" in log.read_text()
+    ask("scontrol", "update", f"jobid={jobs('RUNNING')[0]}", "timelimit=0:01")
+    assert process.wait(300) == 0, log.read_text()
+    assert "TIMEOUT" in log.read_text()
+    assert (workspace.folder / "results" / "slow" / path).read_bytes() == slow[path]
