@@ -131,7 +131,7 @@ class Demand:
 
     def memory_mb(self, run: Mapping[str, str], attempt: int) -> int:
         """Memory to ask for, MB of 10^6 bytes, and twice that after a job that was killed for it."""
-        return math.ceil(self.predict_memory_mb(run) * 1.2 / 100) * 100 * 2 ** (attempt - 1)
+        return math.ceil(self.predict_memory_mb(run) * 1.1 / 100) * 100 * 2 ** (attempt - 1)
 
     def predict_memory_mb(self, run: Mapping[str, str]) -> float:
         """MB of a run's process and of Snakemake's that start it."""
@@ -143,10 +143,11 @@ class Demand:
         # Parameters, gradients, two moments, the best epoch, and a copy of all in the number format of the products.
         state = 6 * 4 * parameters
         # What a layer keeps for its gradient, in float32.
-        kept = shape.layers * tokens * 4 * (17 * shape.hidden + 3 * shape.inner)
+        kept = shape.layers * tokens * 4 * (6 * shape.hidden + shape.inner)
         # In evaluation one layer's alone.
         used = max(EVALUATION_TOKENS, length) * 4 * (6 * shape.hidden + 2 * shape.inner)
-        return 700 + (state + kept + used) / 1e6
+        # Libraries, kernels for every shape of batch, and Snakemake's own processes.
+        return 1150 + (state + kept + used) / 1e6
 
     def gpu_percent(self) -> int:
         """The share of one GPU that a run gets: as many small encoders share one as together keep it at work."""

@@ -132,6 +132,8 @@ def reported_table(table):
 
 def group_of_runs(wildcards):
     """Runs share a cluster's jobs, in a number that follows from how long they last, unless the profile says one."""
+    if workflow.local_exec:
+        return None
     # Only now, since Snakemake sets its settings of groups after it has read the rules.
     settings = workflow.group_settings
     if "runs" not in settings.group_components:

@@ -40,9 +40,9 @@ def test_an_encoder_that_is_not_here_yet_counts_as_bert_base(tmp_path):
 
 def test_larger_batches_texts_and_encoders_ask_for_more():
     small, long, large = demand(max_length=64), demand(max_length=512), demand(BASE, max_length=64)
-    assert small.memory_mb({**RUN, "batch_size": "128"}, 1) > small.memory_mb(RUN, 1)
+    assert small.predict_memory_mb({**RUN, "batch_size": "128"}) > small.predict_memory_mb(RUN)
     for more in (long, large):
-        assert more.memory_mb(RUN, 1) > small.memory_mb(RUN, 1)
+        assert more.predict_memory_mb(RUN) > small.predict_memory_mb(RUN)
         assert more.minutes(RUN, 1) > small.minutes(RUN, 1)
     assert demand(training={"epochs": 400}).minutes(RUN, 1) > 10 * demand(training={"epochs": 4}).minutes(RUN, 1)
 
