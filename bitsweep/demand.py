@@ -1,7 +1,6 @@
 """What a run asks of a machine, from the encoder's shape and the run's settings: seconds, memory, its share of a GPU.
 
-The numbers are bounds for a cluster's scheduler, not forecasts: docs/cluster.md has what was asked for beside what runs
-took (`benchmarks/demand.py` measures it anew).
+The numbers are bounds for a cluster's scheduler, not forecasts; `benchmarks/demand.py` shows them beside what is taken.
 """
 
 import json
@@ -22,7 +21,7 @@ OTHER_NAMES = {
     "intermediate_size": ("hidden_dim", "ffn_dim"),
     "vocab_size": (),
 }
-# Padded tokens of a micro-batch (`batches.py`): in training, in evaluation.
+# As `batches.py` has them, which is not imported here, since torch takes seconds to import.
 TRAINING_TOKENS, EVALUATION_TOKENS = 4096, 8192
 # A core's work on matrices, GFLOP/s: what an older one does in float32.
 GFLOPS = 20.0
@@ -62,20 +61,16 @@ def read_shape(config: Mapping) -> Shape:
 
 
 def find_shape(settings: Settings, prepared: Path) -> Shape:
-    """The shape of the experiment's encoder, from its folder, or as `prepared` for the runs once that has been done."""
-    places = [prepared / "config.json"]
-    if isinstance(settings.encoder, FolderEncoder):
-        places.append(Path(settings.encoder.path) / "config.json")
-    for path in places:
-        try:
-            return read_shape(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, AttributeError):
-            continue
-    return read_shape({})
+    """The shape of the experiment's encoder: from its folder, or for one from the Hub from the `prepared` one."""
+    folder = Path(settings.encoder.path) if isinstance(settings.encoder, FolderEncoder) else prepared
+    try:
+        return read_shape(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, AttributeError):
+        return read_shape({})
 
 
 class Demand:
-    """What the runs of an experiment ask for; `measured` are seconds that runs took, by the run (`run_path`)."""
+    """What the runs of an experiment ask for; a run is its cell of the grid, as it stands in paths."""
 
     def __init__(self, settings: Settings, shape: Shape) -> None:
         self.settings = settings

@@ -5,6 +5,8 @@ import json
 import pytest
 import yaml
 
+from bitsweep import batches
+from bitsweep import demand as demand_module
 from bitsweep.config import load_settings
 from bitsweep.demand import JOB_SECONDS, Demand, find_shape, read_shape
 from tests.conftest import ROOT
@@ -27,6 +29,13 @@ def test_a_shape_is_read_under_whatever_names():
     # The linear layers of BERT-tiny: 2 layers of 4 h² + 2 h f weights.
     assert TINY.body == 2 * (4 * 128**2 + 2 * 128 * 512)
     assert TINY.embeddings == 30522 * 128
+
+
+def test_micro_batches_are_counted_as_they_are_made():
+    assert (demand_module.TRAINING_TOKENS, demand_module.EVALUATION_TOKENS) == (
+        batches.TRAINING_TOKENS,
+        batches.EVALUATION_TOKENS,
+    )
 
 
 def test_an_encoder_that_is_not_here_yet_counts_as_bert_base(tmp_path):

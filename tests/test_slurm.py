@@ -88,9 +88,7 @@ def slow_config(workspace: Workspace) -> Path:
 def jobs(state: str) -> list[str]:
     """The ids of the runs' Slurm jobs that are in a state."""
     lines = ask("squeue", "--noheader", f"--states={state}", "--format=%A %k").splitlines()
-    return [
-        job for job, comment in (line.split(" ", 1) for line in lines) if "group_runs" in comment or "train" in comment
-    ]
+    return [line.split(" ", 1)[0] for line in lines if "train_run" in line]
 
 
 def checkpoints(workspace: Workspace) -> list[Path]:
@@ -105,9 +103,8 @@ def logs(workspace: Workspace) -> str:
 def test_a_sweep_through_slurm_equals_a_local_one(slurm, workspace, finished):
     done = workspace.snakemake(*PROFILE, "--configfile", "configs/small.yaml")
     assert done.returncode == 0, done.stdout
-    # Eight short runs share one job, and what is light runs here.
-    submitted = done.stdout.count("has been submitted with SLURM jobid")
-    assert submitted < 15
+    # Precision, three splits, one job for all eight runs, the price of picking, two evaluations, and their comparison.
+    assert done.stdout.count("has been submitted with SLURM jobid") == 9
     expected = compared_files(finished.folder / "results" / "small")
     assert len(expected) > 40
     assert compared_files(workspace.folder / "results" / "small") == expected
