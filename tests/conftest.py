@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
@@ -105,6 +106,11 @@ def count_jobs(output: str) -> dict[str, int]:
     return counts
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts first what mostly waits, so that in another process of pytest-xdist other tests run meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path)
@@ -113,9 +119,17 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which the small experiment has run. Tests read it and leave it as it is."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    done = workspace.snakemake("--cores", "2", "--configfile", "configs/small.yaml")
-    assert done.returncode == 0, done.stdout
+    # One for all processes of pytest-xdist; pytest removes what is beside their folders.
+    shared = tmp_path_factory.getbasetemp()
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "finished"
+    with FileLock(f"{folder}.lock"):
+        if (folder / "done").exists():
+            return Workspace(folder, made=True)
+        folder.mkdir()
+        workspace = Workspace(folder)
+        done = workspace.snakemake("--cores", "2", "--configfile", "configs/small.yaml")
+        assert done.returncode == 0, done.stdout
+        (folder / "done").touch()
     return workspace
 
 

@@ -1,5 +1,6 @@
 """The same sweep on a real Slurm of this machine, undisturbed and under faults: byte for byte as a local one."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -82,7 +83,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 def slow_config(workspace: Workspace) -> Path:
     grid = {"mode": ["full", "bitfit"], "batch_size": [8], "learning_rate": [3e-4, 1e-4]}
-    return workspace.config("slow", grid=grid, training={"epochs": 40})
+    return workspace.config("slow", grid=grid, training={"epochs": 15})
 
 
 def jobs(state: str) -> list[str]:
@@ -95,16 +96,55 @@ def checkpoints(workspace: Workspace) -> list[Path]:
     return list((workspace.folder / "results").glob("*/runs/*/*/*/*/.checkpoint.safetensors"))
 
 
+def trainer(job: str) -> int:
+    """The process that trains in a Slurm job."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"scripts.train_run" in words and f"SLURM_JOB_ID={job}\0".encode() in (folder / "environ").read_bytes():
+                return int(folder.name)
+    return 0
+
+
+def finished_runs(workspace: Workspace) -> dict[Path, int]:
+    """The kept result of every finished run, and the number of its file: another one where it was trained again."""
+    kept = (workspace.folder / "results").glob("*/runs/*/*/*/*/.finished/*/result.json")
+    return {path: path.stat().st_ino for path in kept}
+
+
 def logs(workspace: Workspace) -> str:
     """What all runs have said."""
     return "".join(path.read_text() for path in (workspace.folder / "results").glob("*/logs/train_run/**/*.log"))
 
 
-def test_a_sweep_through_slurm_equals_a_local_one(slurm, workspace, finished):
+# The script of a run, which fails in one of them at first, after others of its job have finished.
+FAILS_ONCE = """
+import runpy, sys, time
+from pathlib import Path
+
+runs = Path("results/small/runs")
+one = "results/small/runs/mode~bitfit/batch_size~8/learning_rate~3e-4/seed~42"
+if one in sys.argv and not Path("failed").exists():
+    while len(list(runs.glob("*/*/*/*/.finished/*/result.json"))) < 2:
+        time.sleep(0.1)
+    Path("failed").touch()
+    sys.exit("It fails, once.")
+runpy.run_module("scripts.train_run", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_sweep_through_slurm_equals_a_local_one_though_a_run_fails_at_first(slurm, workspace, finished):
+    """Snakemake deletes what a job's other runs made: they are taken as they were kept."""
+    rules = workspace.folder / "rules" / "train.smk"
+    rules.write_text(rules.read_text().replace('"python -m scripts.train_run ', '"python -m fails_once '))
+    (workspace.folder / "fails_once.py").write_text(FAILS_ONCE)
     done = workspace.snakemake(*PROFILE, "--configfile", "configs/small.yaml")
     assert done.returncode == 0, done.stdout
-    # Precision, three splits, one job for all eight runs, the price of picking, two evaluations, and their comparison.
-    assert done.stdout.count("has been submitted with SLURM jobid") == 9
+    assert "It fails, once." in done.stdout
+    # Precision, three splits, one job for all eight runs and its retry, the price of picking, two evaluations, and
+    # their comparison.
+    assert done.stdout.count("has been submitted with SLURM jobid") == 10
+    assert logs(workspace).count("taken as it was kept") >= 2
     expected = compared_files(finished.folder / "results" / "small")
     assert len(expected) > 40
     assert compared_files(workspace.folder / "results" / "small") == expected
@@ -129,3 +169,43 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     assert all(job in told for job in left)
     assert "Going on at the checkpoint" in logs(workspace)
     assert compared_files(workspace.folder / "results" / "slow") == slow
+
+
+def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, slow, tmp_path):
+    """A pending and a running job cancelled, one over its time, one over its memory, a node down, a controller anew."""
+    call = [*PROFILE, "--configfile", slow_config(workspace), "--group-components", "runs=1", "--retries", "4"]
+    scarce = (
+        "train_run:mem_mb=300 if (attempt, wildcards.mode, wildcards.learning_rate) == (1, 'full', '1e-4') else 1000"
+    )
+    # Two runs fill a node, and the other node takes none: two jobs run and two wait.
+    ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
+    log = tmp_path / "faults.log"
+    process = workspace.start("--set-resources", scarce, *call, log=log)
+    ask("scancel", wait_for(lambda: jobs("PENDING"))[0])
+    # One that hangs is ended by its limit, for which Slurm looks each half a minute.
+    hung = wait_for(lambda: next((job for job in jobs("RUNNING") if trainer(job)), None))
+    os.kill(trainer(hung), signal.SIGSTOP)
+    ask("scontrol", "update", f"jobid={hung}", "endtime=now+1second")
+    ask("scontrol", "update", "nodename=node2", "state=resume")
+    another = wait_for(lambda: next((job for job in jobs("RUNNING") if job != hung and trainer(job)), None))
+    ask("scancel", another)
+    wait_for(lambda: f"Time limit exhausted for JobId={hung}" in (slurm / "slurmctld.log").read_text())
+    controller = int((slurm / "slurmctld.pid").read_text())
+    os.kill(controller, signal.SIGTERM)
+    wait_for(lambda: not Path(f"/proc/{controller}").exists())
+    subprocess.run(["slurmctld"], check=True)
+    node = wait_for(lambda: ask("squeue", "--noheader", "--states=RUNNING", "--format=%N").split())[0]
+    ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+    ask("scontrol", "update", f"nodename={node}", "state=resume")
+    # Slurm lets such a job wait for two minutes before it starts it anew.
+    for job in wait_for(lambda: jobs("PENDING")):
+        ask("scontrol", "update", f"jobid={job}", "starttime=now")
+    kept = wait_for(lambda: finished_runs(workspace))
+    assert process.wait(300) == 0, log.read_text()
+    assert compared_files(workspace.folder / "results" / "slow") == slow
+    assert finished_runs(workspace).items() >= kept.items()
+    told = (slurm / "slurmctld.log").read_text()
+    assert "due to failure of node" in told or "requeue" in told.lower()
+    assert "exceeded memory limit" in "".join(path.read_text() for path in slurm.glob("slurmd-*.log"))
+    # Cancelled, cancelled, over time, over memory.
+    assert log.read_text().count("Trying to restart job") >= 4
