@@ -64,31 +64,17 @@ class Process:
     peak_memory_mb: float
 
 
-class Workspace:
-    """The copy, with a config made from `config.yaml`. The Python `product` runs BitSweep, `peer` runs the peers."""
+class Copy:
+    """The copy, and what runs in it."""
 
-    def __init__(self, folder: Path, sizes: Sizes, product: Path, peer: Path) -> None:
-        self.folder, self.sizes, self.product, self.peer = folder, sizes, product, peer
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         for part in PARTS:
             source = ROOT / part
             if source.is_dir():
                 shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__", "results"))
             else:
                 shutil.copy(source, folder / part)
-        self.write_config()
-
-    def write_config(self) -> None:
-        """The data, the split and the encoder are those of `config.yaml`; the sizes are the benchmark's."""
-        config = yaml.safe_load((self.folder / "config.yaml").read_text())
-        self.encoder = config["encoder"]["path"]
-        config["experiment"] = Path(EXPERIMENT).name
-        config["limit"] = {"train": self.sizes.train, "validation": self.sizes.validation, "test": 1}
-        config["max_length"] = self.sizes.max_length
-        config["grid"] = self.sizes.grid
-        # The peers use the processor only.
-        config["training"] = {**config["training"], "epochs": self.sizes.sweep_epochs, "device": "cpu"}
-        self.training = config["training"]
-        (self.folder / CONFIG).write_text(yaml.safe_dump(config))
 
     def process(self, name: str, command: Sequence[str | Path | int]) -> Process:
         """Runs a command in the copy; raises RuntimeError with the end of its output where it fails."""
@@ -123,6 +109,28 @@ class Workspace:
         if child.returncode:
             raise RuntimeError(f"{name} failed with {child.returncode}:\n{log.read_text()[-4000:]}")
         return Process(started, seconds, usage.ru_maxrss * 1024 / 1e6)
+
+
+class Workspace(Copy):
+    """The copy, with a config made from `config.yaml`. The Python `product` runs BitSweep, `peer` runs the peers."""
+
+    def __init__(self, folder: Path, sizes: Sizes, product: Path, peer: Path) -> None:
+        super().__init__(folder)
+        self.sizes, self.product, self.peer = sizes, product, peer
+        self.write_config()
+
+    def write_config(self) -> None:
+        """The data, the split and the encoder are those of `config.yaml`; the sizes are the benchmark's."""
+        config = yaml.safe_load((self.folder / "config.yaml").read_text())
+        self.encoder = config["encoder"]["path"]
+        config["experiment"] = Path(EXPERIMENT).name
+        config["limit"] = {"train": self.sizes.train, "validation": self.sizes.validation, "test": 1}
+        config["max_length"] = self.sizes.max_length
+        config["grid"] = self.sizes.grid
+        # The peers use the processor only.
+        config["training"] = {**config["training"], "epochs": self.sizes.sweep_epochs, "device": "cpu"}
+        self.training = config["training"]
+        (self.folder / CONFIG).write_text(yaml.safe_dump(config))
 
     def read(self, file: str) -> dict:
         return json.loads((self.folder / file).read_text())
