@@ -1,11 +1,11 @@
-"""How long planning takes for grids of more and more runs, a whole sweep with simulated training, and its report's page.
+"""How long plans of more and more runs take, a whole sweep with simulated training, and its report's page.
 
 python -m benchmarks.scale                           some minutes; run it with .venv's Python
 python -m benchmarks.scale --plans 100 --sweep 100   a try
 
-Works in a temporary copy of the workflow with real Snakemake. Only training is simulated (simulated.py), without sleep: all
-that is measured is what BitSweep and Snakemake take for themselves. Prints a table and writes benchmarks/results/scale.json.
-docs/scale.md says what the numbers mean.
+Works in a temporary copy of the workflow with real Snakemake. Only training is simulated (simulated.py), without sleep:
+all that is measured is what BitSweep and Snakemake take for themselves. Prints what it measures and writes it to
+benchmarks/results/scale.json. docs/scale.md says what the numbers mean.
 """
 
 import argparse

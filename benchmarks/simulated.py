@@ -1,10 +1,10 @@
 """Runs whose training is simulated: benchmarks/scale.py puts this file in the place of bitsweep/results.py in a copy.
 
-Everything else of a run is as ever: its process, its locks, what it reads, what it keeps. Instead of training, numbers are
-drawn that depend on the run's setting as accuracies do, and the weights are the encoder's own under a drawn head.
+Everything else of a run is as ever: its process, its locks, what it reads, what it keeps. Instead of training, numbers
+are drawn that depend on the run's setting as accuracies do, and the weights are the encoder's own under a drawn head.
 
-python -m benchmarks.simulated --encoder FOLDER --labels N --seeds ...    writes the sums of the untrained models, which take
-                                                                           torch and are the same for all runs of a seed
+python -m benchmarks.simulated --encoder FOLDER --labels N --seeds ...
+writes the sums of the untrained models, which take torch and are the same for all runs of a seed.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from bitsweep.collection import load_labels
 from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
 from bitsweep.seeding import generator
 from bitsweep.spelling import spell_number
@@ -56,7 +56,8 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     """Takes and writes what `bitsweep.results.train_run` does."""
     recipe = sources["recipe"]
     made_from = {**sources, "initial_state_sha256": read_json(INITIAL_STATES)[str(recipe["seed"])]}
-    labels = load_labels(tokens["validation"])
+    with safe_open(tokens["validation"], framework="np") as file:
+        labels = file.get_tensor("labels")
     predictions = draw_predictions(labels, recipe)
     rows = []
     for epoch, predicted in enumerate(predictions, start=1):

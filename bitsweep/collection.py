@@ -7,7 +7,8 @@ import pandas as pd
 from safetensors import safe_open
 
 from bitsweep.errors import UserError
-from bitsweep.metrics import METRICS, score_predictions
+from bitsweep.metrics import METRICS
+from bitsweep.resampling import score_resamples
 
 # What the grid, or the study, crosses.
 CROSSED = ("mode", "batch_size", "learning_rate", "seed", "train_size")
@@ -27,9 +28,10 @@ def load_predictions(folder: Path) -> np.ndarray:
 def describe_epochs(folder: Path, labels: np.ndarray) -> pd.DataFrame:
     """A run's history with every metric of its predictions, `validation_<metric>`; no rows where it failed."""
     history = pd.read_csv(folder / "history.csv")
-    predictions = load_predictions(folder) if len(history) else []
-    scores = pd.DataFrame([score_predictions(labels, predicted) for predicted in predictions], columns=list(METRICS))
-    return history.assign(**scores.add_prefix("validation_"))
+    predictions = load_predictions(folder) if len(history) else np.empty((0, len(labels)))
+    once = np.ones((1, len(labels)), dtype=int)
+    scores = {f"validation_{metric}": score_resamples(metric, labels, predictions, once)[0] for metric in METRICS}
+    return history.assign(**scores)
 
 
 def describe_run(mode: str, path: str, result: dict, epochs: pd.DataFrame) -> dict:

@@ -76,6 +76,7 @@ rule evaluate_mode:
         selection=rules.select_runs.output[0],
         # The selection names the weights that it selected, so that other ones are another selection.
         weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
+        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:

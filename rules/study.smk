@@ -66,6 +66,7 @@ rule evaluate_study:
     input:
         selection=rules.select_study.output[0],
         weights=lambda wildcards: study_runs("weights.safetensors", wildcards.mode),
+        results=lambda wildcards: study_runs("result.json", wildcards.mode),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:

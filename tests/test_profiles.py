@@ -1,9 +1,6 @@
 """The profiles of other clusters: the same sweep through a submit command, and plans through Kubernetes."""
 
-import importlib.util
 from pathlib import Path
-
-import pytest
 
 from tests.test_slurm import compared_files
 

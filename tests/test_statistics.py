@@ -17,6 +17,7 @@ from bitsweep.comparison import (
 )
 from bitsweep.costs import on_front
 from bitsweep.metrics import METRICS, confusion, score_one, score_predictions
+from bitsweep.resampling import draw_counts, score_resamples
 
 
 def from_counts(counts):
@@ -40,6 +41,21 @@ def answers(right, wrong):
 def test_scores_of_the_documentation_of_scikit_learn():
     assert score_one("macro_f1", np.array([0, 1, 2, 0, 1, 2]), np.array([0, 2, 1, 0, 0, 1])) == pytest.approx(0.8 / 3)
     assert score_one("matthews", np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1])) == pytest.approx(-1 / 3)
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("metric", METRICS)
+def test_scores_of_resamples_are_those_of_scikit_learn(metric, classes, monkeypatch):
+    # Some blocks of few rows each, as of many runs.
+    monkeypatch.setattr("bitsweep.resampling.BLOCK", 120)
+    random = np.random.default_rng(classes)
+    labels = random.integers(0, classes, 60)
+    drawn = [np.where(random.random(60) < share, labels, random.integers(0, classes, 60)) for share in (0, 0.5, 0.9)]
+    predictions = np.stack([*drawn, labels, np.zeros(60, dtype=int)])
+    # With resamples of one class, and of one example.
+    counts = np.vstack([draw_counts(random, 60, 8), labels == 1, np.eye(1, 60, dtype=int)])
+    expected = [[score_one(metric, labels, row, weights) for row in predictions] for weights in counts.astype(float)]
+    assert score_resamples(metric, labels, predictions, counts).tolist() == expected
 
 
 def test_scores_of_an_unbalanced_table():
