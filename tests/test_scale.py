@@ -13,3 +13,10 @@ def test_a_grid_of_a_thousand_runs_is_planned(workspace: Workspace):
     assert {counts.pop(rule) for rule in of_modes} == {2}
     assert counts.pop("tokenize_split") == 3
     assert set(counts.values()) == {1}
+
+
+def test_a_part_of_a_grid_is_planned(workspace: Workspace):
+    part = ["results/small/runs.csv", "--batch", "collect_runs=1/2"]
+    counts = workspace.jobs(*part, "--configfile", "configs/small.yaml")
+    assert counts["train_run"] == 4
+    assert "collect_runs" not in counts
