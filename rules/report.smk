@@ -120,7 +120,7 @@ rule summarize:
         runs=rules.collect_runs.output.table,
         selection=rules.select_runs.output[0],
         prices=rules.price_selection.output[0],
-        evaluations=expand(rules.evaluate_mode.output.scores, mode=MODES),
+        evaluations=expand(f"{RESULTS}/evaluation/{{mode}}.json", mode=MODES),
         comparison=rules.compare_modes.output[0],
         costs=rules.collect_runs.output.costs,
         precision=rules.choose_precision.output[0],

@@ -104,9 +104,10 @@ rule evaluate_mode:
 rule compare_modes:
     """Computes the intervals of the test accuracies and of their differences."""
     input:
-        scores=expand(rules.evaluate_mode.output.scores, mode=MODES),
+        # By their paths, not by rules.evaluate_mode: with default storage (profiles/kubernetes) its outputs are objects.
+        scores=expand(f"{RESULTS}/evaluation/{{mode}}.json", mode=MODES),
         # The scores carry the sums of the predictions.
-        predictions=expand(rules.evaluate_mode.output.predictions, mode=MODES),
+        predictions=expand(f"{RESULTS}/evaluation/{{mode}}.csv", mode=MODES),
     output:
         f"{RESULTS}/comparison.json",
     log:

@@ -96,8 +96,8 @@ rule summarize_study:
     input:
         runs=rules.collect_study.output.table,
         selection=rules.select_study.output[0],
-        scores=expand(rules.evaluate_study.output.scores, mode=MODES),
-        predictions=expand(rules.evaluate_study.output.predictions, mode=MODES),
+        scores=expand(f"{STUDY}/evaluation/{{mode}}.json", mode=MODES),
+        predictions=expand(f"{STUDY}/evaluation/{{mode}}.csv", mode=MODES),
     output:
         summary=f"{STUDY}/summary.json",
         table=f"{REPORT}/tables/study.csv",

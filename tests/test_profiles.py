@@ -1,14 +1,20 @@
-"""The profiles of other clusters: the same sweep through a submit command, and plans through Kubernetes."""
+"""The profiles of other clusters: the same sweep through a submit command, and a plan for Kubernetes."""
 
+import importlib.util
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 from tests.test_slurm import compared_files
 
 # What Grid Engine's commands do for profiles/cluster-generic, on this machine: a job is a process in the background.
 COMMANDS = {
-    "qsub": 'cd "$PWD"; JOB_ID=$$ setsid bash "${!#}" > /dev/null 2>&1 & echo $! > "$0.$$"; echo $$',
+    "qsub": 'JOB_ID=$$ setsid bash "${!#}" > /dev/null 2>&1 & echo $! > "$0.$$"; echo $$',
     "qstat": 'kill -0 "$(cat "${0%qstat}qsub.$2")" 2> /dev/null || echo "Following jobs do not exist: $2"',
 }
+PLUGINS = ("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3")
 
 
 def submit_commands(folder: Path) -> Path:
@@ -30,3 +36,29 @@ def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, finished
     expected = compared_files(finished.folder / "results" / "small")
     assert len(expected) > 40
     assert compared_files(workspace.folder / "results" / "small") == expected
+
+
+class EmptyStorage(BaseHTTPRequestHandler):
+    """What an S3 without any bucket answers to whether a file is there."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.skipif(
+    not all(map(importlib.util.find_spec, PLUGINS)), reason="no plugins: pip install -r requirements-kubernetes.txt"
+)
+def test_a_sweep_is_planned_for_kubernetes(workspace, monkeypatch):
+    for name in ("ACCESS", "SECRET"):
+        monkeypatch.setenv(f"SNAKEMAKE_STORAGE_S3_{name}_KEY", "none")
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyStorage) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        storage = ["--storage-s3-endpoint-url", f"http://127.0.0.1:{server.server_port}"]
+        counts = workspace.jobs("--profile", "profiles/kubernetes", *storage, "--configfile", "configs/small.yaml")
+        server.shutdown()
+    assert counts["train_run"] == 8
+    assert counts["evaluate_mode"] == 2
