@@ -51,11 +51,13 @@ END
 
 # Whether a job has left the queue; not where the question itself fails.
 has_left() {
+  local answer
   case $system in
-    sge) qstat -j "$1" 2>&1 | grep -q 'do not exist' ;;
-    lsf) bjobs -noheader -o stat "$1" 2>&1 | grep -Eq '^(DONE|EXIT)|is not found' ;;
-    pbs) qstat -f "$1" 2>&1 | grep -Eq 'Unknown Job|has finished|job_state = [CFX]' ;;
+    sge) answer=$(qstat -j "$1" 2>&1) || true ;;
+    lsf) answer=$(bjobs -noheader -o stat "$1" 2>&1) || true ;;
+    pbs) answer=$(qstat -f "$1" 2>&1) || true ;;
   esac
+  grep -Eq 'do not exist|^(DONE|EXIT)|is not found|Unknown Job|has finished|job_state = [CFX]' <<< "$answer"
 }
 
 status() {
