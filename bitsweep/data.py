@@ -1,6 +1,8 @@
-"""Labelled texts: from an installed package or from the Hub's files to three splits."""
+"""Labelled texts: from what stands in a source's tables to three splits."""
 
-import importlib.metadata
+import difflib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,92 +10,158 @@ import pandas as pd
 
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
+from bitsweep.reading import MAX_CELL, Table, is_whole_number
 
 
-def read_package(package: str, file: str, where: dict[str, str], text: str, label: str) -> pd.DataFrame:
-    """The rows of the CSV `file` of an installed package whose columns have the values of `where`: text and label.
+def clean(table: Table, classes: int, values: Sequence | None = None, strict: bool = True) -> pd.DataFrame:
+    """The rows of a table: text, label (0 to `classes` - 1) and, of pairs, pair.
 
-    The file is found through the package's metadata: importing a data package may load all of it. Raises UserError for
-    a column that is not there.
+    `values` are what stands in the column of labels for each label, where not these numbers. Raises UserError, with the
+    place, for a row without a text or a label, or with one that is not known; where `strict` also for an empty text.
     """
+    if not table.columns["label"]:
+        raise UserError(f"{table.name} has no rows: give it some, or name another file.")
+    rows = {key: table.columns[key] for key in ("text", "pair") if key in table.columns}
+    for key, texts in rows.items():
+        for row, text in enumerate(texts):
+            if wrong := fault_of(text, strict):
+                raise UserError(f"{table.place(row)} {wrong}: mend or remove it (data.{key} names the column).")
+    numbers = None if values is None else {str(value): number for number, value in enumerate(values)}
+    labels = [number_of(label, classes, numbers, table, row) for row, label in enumerate(table.columns["label"])]
+    return pd.DataFrame({"text": rows["text"], "label": labels, **{key: rows[key] for key in ("pair",) if key in rows}})
+
+
+def fault_of(text: object, strict: bool) -> str | None:
+    """What makes a text unusable."""
+    if not isinstance(text, str):
+        return "has no text" if text is None or text != text else f"has {text!r} where a text should be"
+    if strict and not text.strip():
+        return f"has {'a text of only spaces' if text else 'no text'}"
+    if len(text) > MAX_CELL:
+        return f"has a text of {len(text):,} characters, more than {MAX_CELL:,}"
+    if "\0" in text:
+        return "has a NUL byte in its text"
     try:
-        table = pd.read_csv(Path(str(importlib.metadata.distribution(package).locate_file(file))))
-    except ValueError as error:
-        raise UserError(f"data.file is {file!r}, which cannot be read as CSV ({error}): name a CSV file.") from None
-    need_columns(table, [text, label, *where], file)
-    for column, value in where.items():
-        table = table[table[column].astype(str) == value]
-    if table.empty:
-        raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
-    return name_columns(table, text, label)
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half a Unicode character (a lone surrogate) in its text"
+    return None
 
 
-def read_parquet(path: str | Path, text: str, label: str) -> pd.DataFrame:
-    """All rows of a Parquet file: text and label. Raises UserError for a column that is not there."""
+def number_of(label: object, classes: int, numbers: dict[str, int] | None, table: Table, row: int) -> int:
+    """The number of a label as it stands in a file. Raises UserError where it has none."""
+    spelled = str(label).strip()
+    if label is None or spelled == "" or (isinstance(label, float) and math.isnan(label)):
+        raise UserError(f"{table.place(row)} has no label: give it one, or remove it.")
+    shown = repr(label)[:100]
+    if numbers is not None:
+        if spelled in numbers:
+            return numbers[spelled]
+        near = difflib.get_close_matches(spelled, numbers, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UserError(
+            f"{table.place(row)} has label {shown}, which is none of {', '.join(numbers)}: {hint}Correct the row, "
+            "label_names or data.values."
+        )
+    if is_whole_number(label):
+        if 0 <= int(spelled) < classes:
+            return int(spelled)
+        raise UserError(
+            f"{table.place(row)} has label {shown}, but label_names names the labels 0 to {classes - 1}: correct "
+            "label_names or the data, or say with data.values what stands for each."
+        )
+    if isinstance(label, float) or is_number(spelled):
+        raise UserError(
+            f"{table.place(row)} has label {shown}, which is no whole number: write labels as 0, 1, ... or as names "
+            "(a column with missing labels may have become one of decimals)."
+        )
+    raise UserError(
+        f"{table.place(row)} has label {shown}, where whole numbers were expected: set data.values to what "
+        "stands in the column for each of label_names, or correct the row."
+    )
+
+
+def is_number(text: str) -> bool:
     try:
-        table = pd.read_parquet(path)
-    except ValueError as error:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_classes(labels: Sequence[int], classes: int, split: str) -> None:
+    """Raises UserError where the rows of a split have one label alone, or lack any of 0 to `classes` - 1."""
+    found = sorted(set(labels))
+    missing = [str(label) for label in range(classes) if label not in found]
+    remedy = f"raise limit.{split}, set split.stratified to true, or give the data more of them"
+    if len(found) == 1:
+        raise UserError(f"The {split} split has one label alone, {found[0]}: {remedy}.")
+    if missing:
         raise UserError(
-            f"{Path(path).name} cannot be read as Parquet ({error}): correct the path under data."
-        ) from None
-    need_columns(table, [text, label], Path(path).name)
-    return name_columns(table, text, label)
-
-
-def need_columns(table: pd.DataFrame, columns: list[str], file: str) -> None:
-    for column in columns:
-        if column not in table.columns:
-            raise UserError(
-                f"The data have no column {column!r}: set data.text, data.label or data.where to columns of {file}, "
-                f"which has {', '.join(map(str, table.columns))}."
-            )
-
-
-def name_columns(table: pd.DataFrame, text: str, label: str) -> pd.DataFrame:
-    table = table[[text, label]].set_axis(["text", "label"], axis=1)
-    return table.reset_index(drop=True)
-
-
-def check_rows(table: pd.DataFrame, labels: int, where: str) -> None:
-    """Raises UserError for a text that is missing or none, and for a label that is not among 0 to `labels` - 1."""
-    missing = table.index[~table["text"].map(lambda text: isinstance(text, str))]
-    if len(missing):
-        raise UserError(f"Row {missing[0]} of {where} has no text: remove it, or set data.text to a column of texts.")
-    known = range(labels)
-    unknown = table.index[~table["label"].isin(known)]
-    if len(unknown):
-        label = table["label"].tolist()[unknown[0]]
-        raise UserError(
-            f"Row {unknown[0]} of {where} has label {label!r}, but label_names names the labels 0 to {known[-1]}: "
-            "correct label_names or the data."
+            f"The {split} split has no row with label {', '.join(missing)} (label_names names them from 0): {remedy}, "
+            "or take it out of label_names."
         )
 
 
 def split_rows(
-    labelled: pd.DataFrame, official_test: pd.DataFrame | None, held_out: float, seed: int
+    labelled: pd.DataFrame, official: dict[str, pd.DataFrame], held_out: float, seed: int, stratified: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Training, validation and test rows, each with `row`, its number in the source.
 
-    The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. Without an
-    official test split the first half of what is held out validates and the second half tests: they are disjoint.
-    Official test rows are shuffled by the same seed: some splits are sorted by label, and a limit takes the first rows.
-    """
-    from datasets import Dataset
+    `official` has the splits "validation" and "test" that the source itself has. What it lacks is held out:
 
-    numbers = Dataset.from_dict({"row": range(len(labelled))})
-    try:
-        parts = numbers.train_test_split(held_out, seed=seed)
-    except ValueError as error:
-        raise UserError(f"split.held_out is {held_out}, which {len(labelled)} rows do not allow: {error}") from None
-    numbered = labelled.assign(row=range(len(labelled)))
-    train, rest = (numbered.iloc[parts[part]["row"]] for part in ("train", "test"))
-    if official_test is not None:
-        order = np.random.default_rng(seed).permutation(len(official_test))
-        return train, rest, official_test.assign(row=range(len(official_test))).iloc[order]
+    | it has | training | validation | test |
+    |---|---|---|---|
+    | neither | the labelled rows less `held_out` | the first half of what is held out | the second half |
+    | test | the labelled rows less `held_out` | what is held out | test |
+    | validation | all labelled rows | half of validation | the other half |
+    | both | all labelled rows | validation | test |
+
+    The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. What is not
+    held out is shuffled by the same seed: some splits are sorted by label, and a limit takes the first rows. Where
+    `stratified` each held-out part has the labels' shares. Raises UserError where there are too few rows.
+    """
+    labelled = labelled.assign(row=range(len(labelled)))
+    official = {split: shuffle(rows.assign(row=range(len(rows))), seed) for split, rows in official.items()}
+    if "validation" in official:
+        train, rest = shuffle(labelled, seed), official["validation"]
+    else:
+        train, rest = hold_out(labelled, held_out, seed, stratified)
+    if "test" in official:
+        return train, rest, official["test"]
+    if len(rest) < 2:
+        remedy = "give the validation split more rows, or name a test split"
+        if "validation" not in official:
+            remedy = f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it"
+        raise UserError(f"{len(rest)} row(s) are too few to validate and to test: {remedy}.")
+    if stratified:
+        return train, *hold_out(rest, 0.5, seed, stratified)
     half = len(rest) // 2
-    if half == 0:
-        raise UserError(f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it.")
     return train, rest.iloc[:half], rest.iloc[half:]
+
+
+def shuffle(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    return rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
+
+
+def hold_out(rows: pd.DataFrame, share: float, seed: int, stratified: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows less a share of them, and that share. Raises UserError where the rows do not allow it."""
+    from datasets import ClassLabel, Dataset
+
+    numbers = Dataset.from_dict({"row": range(len(rows)), "label": rows["label"].tolist()})
+    if stratified:
+        numbers = numbers.cast_column("label", ClassLabel(num_classes=int(rows["label"].max()) + 1))
+    try:
+        parts = numbers.train_test_split(share, seed=seed, stratify_by_column="label" if stratified else None)
+    except ValueError as error:
+        raise UserError(f"split.held_out is {share}, which {len(rows)} rows do not allow: {error}") from None
+    return tuple(rows.iloc[parts[part]["row"]] for part in ("train", "test"))
+
+
+def texts_of(rows: pd.DataFrame) -> list[str] | list[tuple[str, str]]:
+    """What tokenizers take: texts, or pairs of them."""
+    texts = rows["text"].tolist()
+    return list(zip(texts, rows["pair"], strict=True)) if "pair" in rows else texts
 
 
 def save_rows(table: pd.DataFrame, path: str | Path) -> None:

@@ -11,14 +11,17 @@ SENTENCES = ["Hello world!", "How are you?"]
 REVIEWS = 3
 
 
-def shortest_texts(texts: pd.Series, count: int) -> list[str]:
-    """The `count` shortest texts, each once: short enough to be shown whole."""
-    unique = texts.drop_duplicates()
-    return unique.loc[unique.str.len().sort_values(kind="stable").index[:count]].tolist()
+def shortest_texts(texts: list, count: int) -> list:
+    """The `count` shortest texts or pairs of them, each once: short enough to be shown whole."""
+
+    def characters(text: str | tuple[str, str]) -> int:
+        return len(text) if isinstance(text, str) else sum(map(len, text))
+
+    return sorted(dict.fromkeys(texts), key=characters)[:count]
 
 
-def encoder_inputs(encoder: str | Path, max_length: int, texts: pd.Series) -> pd.DataFrame:
-    """The arrays that the encoder takes, one row a token.
+def encoder_inputs(encoder: str | Path, max_length: int, texts: list) -> pd.DataFrame:
+    """The arrays that the encoder takes, one row a token; `texts` are those of the training split, or pairs of them.
 
     Columns: group (`sentences`, `pair` or `reviews`; each group is padded to its longest), text, position, token,
     input_ids, token_type_ids, attention_mask.

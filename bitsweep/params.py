@@ -1,5 +1,7 @@
 """What each rule depends on, as one canonical text each: Snakemake compares params as a set, without their names."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -7,15 +9,43 @@ from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
-from bitsweep.settings import FolderEncoder, PackageData, Settings
+from bitsweep.settings import FilesData, FolderEncoder, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
 
 
 def section_text(settings: Settings, name: str) -> str:
-    """A section of the settings."""
-    return canonical_json(getattr(settings, name).model_dump())
+    """A section of the settings, without what is null or off: so a key that is new changes no text of before."""
+    section = getattr(settings, name).model_dump()
+    return canonical_json({key: value for key, value in section.items() if value is not None and value is not False})
+
+
+def data_text(settings: Settings) -> str:
+    """Where the labelled texts come from; of local folders also their content, which is no input of a rule."""
+    data = settings.data
+    places = data.places() if isinstance(data, FilesData) else {}
+    content = {place: sha256_folder(place) for place in places.values() if Path(place).is_dir()}
+    text = section_text(settings, "data")
+    return canonical_json({**json.loads(text), "content": content}) if content else text
+
+
+def sha256_folder(folder: str) -> str:
+    """Hexadecimal SHA-256 of the names and the content of all files below a folder."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    text = canonical_json([(path.relative_to(folder).as_posix(), sha256_file(path)) for path in files])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def local_files(settings: Settings) -> list[str]:
+    """The user's own files that the labelled texts are in."""
+    data = settings.data
+    return [place for place in data.places().values() if Path(place).is_file()] if isinstance(data, FilesData) else []
+
+
+def official_splits(settings: Settings) -> list[str]:
+    """Which of the validation and the test split the source has, rather than their being held out."""
+    return [split for split in ("validation", "test") if getattr(settings.data, split, None)]
 
 
 def encoder_text(settings: Settings) -> str:
@@ -30,7 +60,7 @@ def encoder_text(settings: Settings) -> str:
 
 def split_key(settings: Settings) -> str:
     """A short name of what the rows of all splits are made from."""
-    return key_of([section_text(settings, name) for name in ("data", "split")])
+    return key_of([data_text(settings), section_text(settings, "split")])
 
 
 def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:
@@ -80,13 +110,15 @@ def experiment_text(settings: Settings) -> str:
     if isinstance(data, PackageData):
         chosen = "".join(f", {column} = {value}" for column, value in sorted(data.where.items()))
         described = f"package {data.package} {data.version}{chosen}"
+    elif isinstance(data, FilesData):
+        described = ", ".join(dict.fromkeys(data.places().values()))
     else:
         described = f"{data.name} at {data.revision}"
     return canonical_json(
         {
             "name": settings.experiment,
             "data": described,
-            "test_split": "held_out" if isinstance(data, PackageData) else "official",
+            "test_split": describe_test_split(settings),
             "encoder": encoder.path if isinstance(encoder, FolderEncoder) else f"{encoder.name} at {encoder.revision}",
             "max_length": settings.max_length,
             "label_names": settings.label_names,
@@ -99,3 +131,11 @@ def experiment_text(settings: Settings) -> str:
             "training": settings.training.model_dump(),
         }
     )
+
+
+def describe_test_split(settings: Settings) -> str:
+    """Where the test rows come from: the official split, half of the validation split, or the labelled rows."""
+    official = official_splits(settings)
+    if "test" in official:
+        return "official"
+    return "half_of_validation" if "validation" in official else "held_out"

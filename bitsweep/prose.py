@@ -362,6 +362,12 @@ def test_split_sentence(experiment: dict) -> str:
     examples = experiment["examples"]
     if experiment["test_split"] == "official":
         return f"The test split is the official one; {count(examples['test'])} of its examples are used."
+    if experiment["test_split"] == "half_of_validation":
+        return (
+            f"The data carry no labelled test split. The {count(examples['test'])} test examples **stand in** for it: "
+            "they come from one half of the validation split, and those that validate from the other. Their scores are "
+            "not comparable with numbers on an official test split."
+        )
     return (
         f"The data carry no official test split. The {count(examples['test'])} test examples **stand in** for it: they "
         "come from the second half of the held-out rows and share no row with the validation split, which comes from "

@@ -31,6 +31,8 @@ Number = Annotated[
 Text = Annotated[str, Field(strict=True, min_length=1)]
 Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
 HubName = Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+# Line breaks and other control characters in a path are mistakes.
+Place = Annotated[str, Field(strict=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ModeName = Annotated[str, Field(strict=True, pattern="^[A-Za-z][A-Za-z0-9._-]*$")]
 # What tables take for nothing, or for a number.
@@ -43,8 +45,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-class PackageData(Section):
-    """A CSV file that an installed Python package carries. Its test split is half of what is held out."""
+class Columns(Section):
+    """What every source of labelled texts has in common."""
+
+    text: Text = "text"
+    """The column of the texts."""
+    label: Text = "label"
+    """The column of the labels: integers from 0, or the names under `label_names`."""
+    pair: Text | None = None
+    """The column of second texts, for tasks on pairs; null where there is one text."""
+    values: Annotated[list[Text | Annotated[int, Field(strict=True)]], Field(min_length=2)] | None = None
+    """What stands in the label column for labels 0, 1, ..., where it is neither these numbers nor `label_names`."""
+
+
+class PackageData(Columns):
+    """A file that an installed Python package carries. Its test split is half of what is held out."""
 
     source: Literal["package"]
     package: Text
@@ -52,17 +67,33 @@ class PackageData(Section):
     version: Text
     """Its version: another one may carry other data."""
     file: Text
-    """The CSV file's path in the package's installation."""
+    """The path of the CSV file, or of another kind that `files` takes, in the package's installation."""
     where: dict[str, Text] = {}
     """Only rows whose columns have these values are taken."""
-    text: Text = "text"
-    """The column of the texts."""
-    label: Text = "label"
-    """The column of the labels, integers from 0."""
 
 
-class HubData(Section):
-    """Parquet files of a data set on the Hugging Face Hub, with its official test split."""
+class FilesData(Columns):
+    """Files of one's own, here or on the web: CSV, TSV, JSON lines, Parquet, or folders of text files.
+
+    A folder has one sub-folder of .txt files for each label.
+    """
+
+    source: Literal["files"]
+    train: Place
+    """The training split: a path relative to where Snakemake runs, or an address that begins with https://."""
+    validation: Place | None = None
+    """The validation split; null holds it out."""
+    test: Place | None = None
+    """The test split; null holds it out, from the validation split where that is given."""
+
+    def places(self) -> dict[str, str]:
+        """The path or address of each split that is given."""
+        given = {split: getattr(self, split) for split in ("train", "validation", "test")}
+        return {split: place for split, place in given.items() if place}
+
+
+class HubData(Columns):
+    """Files of a data set on the Hugging Face Hub, with its official splits."""
 
     source: Literal["hub"]
     name: HubName
@@ -71,12 +102,10 @@ class HubData(Section):
     """The commit to take, 40 hexadecimal digits: a branch's name would not stay the same."""
     train: Text
     """The path of the training split's Parquet file in the data set's repository."""
-    test: Text
-    """The path of the test split's Parquet file in the data set's repository."""
-    text: Text = "text"
-    """The column of the texts."""
-    label: Text = "label"
-    """The column of the labels, integers from 0."""
+    validation: Text | None = None
+    """The path of the validation split's file; null holds it out."""
+    test: Text | None = None
+    """The path of the test split's file; null holds it out, from the validation split where that is given."""
 
 
 class Split(Section):
@@ -85,6 +114,8 @@ class Split(Section):
     test split."""
     seed: Seed = 3463
     """The seed of `datasets.Dataset.train_test_split`."""
+    stratified: Annotated[bool, Field(strict=True)] = False
+    """Whether each held-out split has the labels' shares."""
 
 
 class Limit(Section):
@@ -200,9 +231,9 @@ class Training(Section):
 class Settings(Section):
     """One experiment; everything it makes goes to `results/<experiment>/`."""
 
-    experiment: Annotated[str, Field(strict=True, pattern=NAME)]
+    experiment: Annotated[str, Field(strict=True, pattern=NAME, max_length=100)]
     """The experiment's name: letters, digits, dots, dashes and underscores."""
-    data: Annotated[PackageData | HubData, Field(discriminator="source")]
+    data: Annotated[PackageData | FilesData | HubData, Field(discriminator="source")]
     """Where the labelled texts come from."""
     label_names: Annotated[list[Text], Field(min_length=2, max_length=32_767)]
     """The names of labels 0, 1, ..."""

@@ -19,11 +19,13 @@ from bitsweep.gpu import share_gpus
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (
     SELECTED,
+    data_text,
     encoder_text,
     experiment_text,
     limits_text,
+    local_files,
+    official_splits,
     recipe_text,
-    section_text,
     snapshot,
     split_key,
     study_grids,
@@ -79,12 +81,13 @@ if SETTINGS.study:
 # What runs ask of a machine or a cluster.
 DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)))
 
-# Once, not once a job: it reads the encoder's files.
+# Once, not once a job: they read files.
 ENCODER_TEXT = encoder_text(SETTINGS)
+DATA_TEXT = data_text(SETTINGS)
 SPLIT_KEY = split_key(SETTINGS)
 
-# The official test split's file, where the data have one.
-OFFICIAL_TEST = {"official_test": f"{RESULTS}/data/source/test.parquet"} if SETTINGS.data.source == "hub" else {}
+# The source's own splits besides the labelled rows.
+OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
 
 
 wildcard_constraints:
@@ -143,7 +146,7 @@ def group_of_runs(wildcards):
     return "runs"
 
 
-SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS))
+SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS), local_files(SETTINGS))
 
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:

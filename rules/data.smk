@@ -1,24 +1,29 @@
 # From the source to tokenized splits.
-# Needs: the installed package or the Hub that the config names; the encoder's folder or the Hub.
-# Makes: encoder/, data/{train,validation,test}.parquet, data/rows.json, tokens/, checked/<mode>.txt
-# Only fetch_data and fetch_encoder use the network, and only where the config names the Hub.
+# Needs: the installed package, files, addresses or the Hub that the config names; the encoder's folder or the Hub.
+# Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, tokens/, checked/<mode>.txt
+# Only fetch_data and fetch_encoder use the network, and only where the config names addresses or the Hub.
 
 
 rule fetch_data:
-    """Takes the labelled rows, and the official test split where there is one, from their source."""
+    """Takes the labelled rows, and the splits that the source has besides, from where they are."""
+    input:
+        # A function, since braces in a path of the user's are no wildcards.
+        lambda wildcards: local_files(SETTINGS),
     output:
-        **OFFICIAL_TEST,
+        f"{RESULTS}/data/source/source.json",
         labelled=f"{RESULTS}/data/source/labelled.parquet",
+        official=OFFICIAL,
     log:
         f"{RESULTS}/logs/fetch_data.log",
     conda:
         "../envs/bitsweep.yaml"
     params:
-        data=lambda wildcards: section_text(SETTINGS, "data"),
-        official_test=lambda wildcards, output: (f"--official-test {output.official_test}" if OFFICIAL_TEST else ""),
+        data=lambda wildcards: DATA_TEXT,
+        labels=len(SETTINGS.label_names),
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("fetch_data"),
     shell:
-        "python -m scripts.fetch_data --data {params.data:q} --labelled {output.labelled:q} {params.official_test}"
+        "python -m scripts.fetch_data --data {params.data:q} --labels {params.labels} --output {params.folder:q}"
         " > {log:q} 2>&1"
 
 
@@ -39,10 +44,10 @@ rule fetch_encoder:
 
 
 rule split_data:
-    """Splits the labelled rows as the reference does; the test rows are the official ones or held out."""
+    """Splits the labelled rows as the reference does; what the source has no split for is held out."""
     input:
-        **OFFICIAL_TEST,
         labelled=rules.fetch_data.output.labelled,
+        official=OFFICIAL,
     output:
         expand(f"{RESULTS}/data/{{split}}.parquet", split=["train", "validation", "test"]),
         counts=f"{RESULTS}/data/rows.json",
@@ -51,16 +56,15 @@ rule split_data:
     conda:
         "../envs/bitsweep.yaml"
     params:
-        official_test=lambda wildcards, input: (f"--official-test {input.official_test}" if OFFICIAL_TEST else ""),
         held_out=SETTINGS.split.held_out,
         seed=SETTINGS.split.seed,
-        labels=len(SETTINGS.label_names),
+        stratified="--stratified" if SETTINGS.split.stratified else "",
         rows_of=SPLIT_KEY,
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("split_data"),
     shell:
-        "python -m scripts.split_data --labelled {input.labelled:q} {params.official_test}"
-        " --held-out {params.held_out} --seed {params.seed} --labels {params.labels} --rows-of {params.rows_of}"
+        "python -m scripts.split_data --labelled {input.labelled:q} --official {input.official:q}"
+        " --held-out {params.held_out} --seed {params.seed} {params.stratified} --rows-of {params.rows_of}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 
@@ -79,10 +83,12 @@ rule tokenize_split:
         limit=lambda wildcards: canonical_json(getattr(SETTINGS.limit, wildcards.split)),
         encoder=lambda wildcards, input: os.path.dirname(input.tokenizer),
         max_length=SETTINGS.max_length,
+        labels=len(SETTINGS.label_names),
         code=fingerprint("tokenize_split"),
     shell:
         "python -m scripts.tokenize_split --rows {input.rows:q} --split {wildcards.split} --limit {params.limit}"
-        " --encoder {params.encoder:q} --max-length {params.max_length} --output {output:q} > {log:q} 2>&1"
+        " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels} --output {output:q}"
+        " > {log:q} 2>&1"
 
 
 rule check_mode:

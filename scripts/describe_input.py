@@ -4,6 +4,7 @@ import argparse
 
 import pandas as pd
 
+from bitsweep.data import texts_of
 from bitsweep.encoder_input import encoder_inputs
 from bitsweep.errors import run
 from bitsweep.tables import save_table
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--rows", required=True, help="Parquet file of the training split")
     parser.add_argument("--output", required=True, help="CSV file to write, with a Markdown and a LaTeX file beside it")
     arguments = parser.parse_args()
-    texts = pd.read_parquet(arguments.rows, columns=["text"])["text"]
+    texts = texts_of(pd.read_parquet(arguments.rows))
     save_table(encoder_inputs(arguments.encoder, arguments.max_length, texts), arguments.output)
 
 

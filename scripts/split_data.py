@@ -13,20 +13,17 @@ from bitsweep.files import write_json
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--labelled", required=True, help="Parquet file of the labelled rows")
-    parser.add_argument("--official-test", help="Parquet file of the official test split, where there is one")
+    parser.add_argument("--official", nargs="*", default=[], help="Parquet files of the source's own other splits")
     parser.add_argument("--held-out", required=True, type=float, help="share of the labelled rows held out")
     parser.add_argument("--seed", required=True, type=int, help="seed of the split")
-    parser.add_argument("--labels", required=True, type=int, help="number of classes")
+    parser.add_argument("--stratified", action="store_true", help="hold out so that labels keep their shares")
     parser.add_argument("--rows-of", default="", help="name of the data and the split, noted beside the sizes")
     parser.add_argument("--output", required=True, type=Path, help="folder to write the splits and their sizes to")
     arguments = parser.parse_args()
-    labelled = pd.read_parquet(arguments.labelled)
-    data.check_rows(labelled, arguments.labels, "the labelled data")
-    official_test = None
-    if arguments.official_test:
-        official_test = pd.read_parquet(arguments.official_test)
-        data.check_rows(official_test, arguments.labels, "the official test split")
-    parts = data.split_rows(labelled, official_test, arguments.held_out, arguments.seed)
+    official = {Path(path).stem: pd.read_parquet(path) for path in arguments.official}
+    parts = data.split_rows(
+        pd.read_parquet(arguments.labelled), official, arguments.held_out, arguments.seed, arguments.stratified
+    )
     splits = dict(zip(("train", "validation", "test"), parts, strict=True))
     for name, rows in splits.items():
         data.save_rows(rows, arguments.output / f"{name}.parquet")

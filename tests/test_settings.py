@@ -100,7 +100,7 @@ MISTAKES = [
     ("split.held_out", 1.0, ["split.held_out is 1.0", "less than 1"]),
     ("limit.train", "all", ["limit.train is 'all'", "a whole number"]),
     ("label_names", ["one"], ["label_names is ['one']", "at least 2"]),
-    ("data.source", "web", ["data.source is 'web'", "'package', 'hub'"]),
+    ("data.source", "web", ["data.source is 'web'", "'package', 'files', 'hub'"]),
     ("data.package", "no-such-package", ["data.package is 'no-such-package'", "not installed", "pip install"]),
     ("data.version", "9.9", ["data.version is '9.9'", "0.0.2", "pip install"]),
     ("data.file", "none.csv", ["data.file is 'none.csv'", "does not have", "correct"]),

@@ -1,0 +1,51 @@
+"""Files from addresses on the web, downloaded once, their failures told in a sentence."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from bitsweep.errors import UserError
+from bitsweep.files import whole_file
+from bitsweep.reading import suffix_of
+
+# An answer that does not come, and waits between tries that double: some 15 s in all.
+TIMEOUT_SECONDS = 60
+RETRIES = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+CHUNK = 2**20
+
+
+def download(address: str, key: str, folder: Path) -> Path:
+    """The file at an address, from `folder` where it was downloaded before; `key` is the config's.
+
+    A proxy is taken from the environment, as usual. Raises UserError.
+    """
+    name = hashlib.sha256(address.encode()).hexdigest()[:16]
+    path = folder / f"{name}{suffix_of(address)}"
+    if path.is_file():
+        return path
+    remedy = "check the address and the network, or download the file and set the key to its path"
+    with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
+        try:
+            with session.get(address, stream=True, timeout=TIMEOUT_SECONDS) as answer:
+                if answer.status_code != 200:
+                    raise UserError(f"{key} is {address!r}, which answered {answer.status_code}: {remedy}.")
+                write(answer, path)
+        except requests.RequestException as error:
+            raise UserError(f"{key} is {address!r}, which cannot be fetched ({error}): {remedy}.") from None
+    print(f"downloaded {address}", flush=True)
+    return path
+
+
+def write(answer: requests.Response, path: Path) -> None:
+    # No output of a rule, so its sum is not noted.
+    with whole_file(path, lasting=False) as part, part.open("wb") as file:
+        for chunk in answer.iter_content(CHUNK):
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())

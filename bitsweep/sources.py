@@ -1,0 +1,73 @@
+"""Where labelled texts come from: an installed package, files of one's own, the Hub."""
+
+import importlib.metadata
+from pathlib import Path
+
+import pandas as pd
+
+from bitsweep.data import clean
+from bitsweep.errors import UserError
+from bitsweep.files import sha256_file
+from bitsweep.reading import Table, is_address, read_table, suffix_of
+
+KEYS = ("text", "label", "pair")
+SPLITS = ("train", "validation", "test")
+
+
+def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame], dict]:
+    """The rows of each split that the source has, and what there is to say of them.
+
+    `data` is the config's data section, without what is null, `classes` the number of labels. What is downloaded from
+    addresses is kept in the folder `kept`. Raises UserError.
+    """
+    columns = {key: data[key] for key in KEYS if key in data}
+    if data["source"] == "package":
+        tables = {"train": read_package(data["package"], data["file"], data["where"], columns)}
+        files: dict[str, dict] = {}
+    else:
+        open_split = open_file if data["source"] == "files" else open_hub_file
+        tables, files = {}, {}
+        for split in SPLITS:
+            if split in data:
+                path, name = open_split(data, split, kept)
+                suffix = None if path.is_dir() else suffix_of(data[split])
+                tables[split] = read_table(path, name, columns, suffix)
+                files[split] = {"name": data[split], "sha256": None if path.is_dir() else sha256_file(path)}
+    # Who takes others' data cannot mend them: their empty texts are told in the report.
+    strict = data["source"] != "hub"
+    rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
+    return rows, {"files": files}
+
+
+def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:
+    """The rows of a file of an installed package whose columns have the values of `where`.
+
+    The file is found through the package's metadata: importing a data package may load all of it.
+    """
+    path = Path(str(importlib.metadata.distribution(package).locate_file(file)))
+    asked = {**columns, **{f"where.{column}": column for column in where}}
+    table = read_table(path, file, asked, suffix_of(file))
+    wanted = [table.columns[f"where.{column}"] for column in where]
+    rows = [row for row, found in enumerate(zip(*wanted, strict=True)) if list(map(str, found)) == list(where.values())]
+    if not where:
+        return table
+    if not rows:
+        raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
+    chosen = {key: [table.columns[key][row] for row in rows] for key in columns}
+    return Table(table.name, chosen, [table.places[row] for row in rows], table.unit)
+
+
+def open_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
+    place = data[split]
+    if not is_address(place):
+        return Path(place), f"{place} (data.{split})"
+    from bitsweep.download import download
+
+    return download(place, f"data.{split}", kept), f"{place} (data.{split})"
+
+
+def open_hub_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
+    from bitsweep.hub import download_data_file
+
+    path = download_data_file(data["name"], data["revision"], data[split])
+    return path, f"{data[split]} of {data['name']} (data.{split})"
