@@ -227,6 +227,9 @@ def check_files(data: FilesData) -> None:
         if is_address(place):
             check_kind(place, key)
             continue
+        if set(place) & set("{}"):
+            # Snakemake would take them for wildcards.
+            raise UserError(f"{key} is {place!r}, but Snakemake keeps braces to itself: rename the file or folder.")
         if "://" in place:
             raise UserError(f"{key} is {place!r}: set it to a path, or to an address that begins with https://.")
         path = Path(place)

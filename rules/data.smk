@@ -7,8 +7,7 @@
 rule fetch_data:
     """Takes the labelled rows, and the splits that the source has besides, from where they are."""
     input:
-        # A function, since braces in a path of the user's are no wildcards.
-        lambda wildcards: local_files(SETTINGS),
+        local_files(SETTINGS),
     output:
         f"{RESULTS}/data/source/source.json",
         labelled=f"{RESULTS}/data/source/labelled.parquet",
