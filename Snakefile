@@ -59,6 +59,7 @@ rule all:
             "comparison.json",
         ),
         f"{RESULTS}/complete.txt",
+        f"{RESULTS}/data/examination.json",
 
 
 rule study:

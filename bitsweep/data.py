@@ -26,6 +26,8 @@ def clean(table: Table, classes: int, values: Sequence | None = None, strict: bo
         for row, text in enumerate(texts):
             if wrong := fault_of(text, strict):
                 raise UserError(f"{table.place(row)} {wrong}: mend or remove it (data.{key} names the column).")
+    if not any(text.strip() for text in rows["text"]):
+        raise UserError(f"{table.name} has only spaces for texts: set data.text to the column of the texts.")
     numbers = None if values is None else {str(value): number for number, value in enumerate(values)}
     labels = [number_of(label, classes, numbers, table, row) for row, label in enumerate(table.columns["label"])]
     return pd.DataFrame({"text": rows["text"], "label": labels, **{key: rows[key] for key in ("pair",) if key in rows}})

@@ -66,12 +66,37 @@ def question_section(experiment: dict) -> str:
     examples = experiment["examples"]
     return section(
         "What was asked",
-        f"Which way of fine-tuning **{experiment['encoder']}** wins on **{experiment['data']}**: "
+        f"Which way of fine-tuning **{experiment['encoder']}** wins on **{escape_markdown(experiment['data'])}**: "
         f"{prose.join(experiment['grid']['mode'])}, at which batch size and learning rate, and by how much?",
         f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after "
         f"every epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
-        f"{experiment['max_length']} tokens. {prose.test_split_sentence(experiment)}",
+        f"{experiment['max_length']} tokens.",
     )
+
+
+def data_section(summary: dict, data: pd.DataFrame) -> str:
+    doubts = summary["data"]["doubts"]
+    told = "\n".join(f"- {escape_markdown(doubt)}" for doubt in doubts)
+    return section(
+        "Data",
+        prose.test_split_sentence(summary["experiment"]),
+        tables.to_markdown(tables.readable(data.drop(columns="labels"))),
+        "\n".join(f"- {row.split}: {escape_markdown(row.labels)}" for row in data.itertuples()),
+        "Lengths are in tokens, special ones included, before longer texts are cut to "
+        f"{summary['experiment']['max_length']}. Duplicates are rows with a text that an earlier row has, "
+        "contradicting are texts that have more than one label.",
+        (told and f"**What to bear in mind:**\n\n{told}") or "Nothing about them is doubtful.",
+        *files_list(summary["data"]["files"]),
+    )
+
+
+def files_list(files: dict[str, dict]) -> list[str]:
+    """The files that the splits were taken from; folders have no digest."""
+    lines = [
+        f"- {split}: {escape_markdown(file['name'])}" + (f", SHA-256 {file['sha256']}" if file["sha256"] else "")
+        for split, file in files.items()
+    ]
+    return ["\n".join(["The files that the rows were taken from:", "", *lines])] if lines else []
 
 
 def grid_section(summary: dict, grid: pd.DataFrame) -> str:
@@ -193,7 +218,7 @@ def methods_section(summary: dict) -> str:
     memory = f" and at most {peak / 1000:.1f} GB of memory each" if peak else ""
     return section(
         "Methods",
-        f"Data: {experiment['data']}; held out is a share of {split['held_out']} "
+        f"Data: {escape_markdown(experiment['data'])}; held out is a share of {split['held_out']} "
         f"(`datasets.Dataset.train_test_split`, seed {split['seed']}). Encoder: {experiment['encoder']}, SHA-256 of "
         f"its weights {environment['encoder_sha256'][:16]}….",
         f"Training: AdamW (betas 0.9 and 0.999, epsilon 1e-8, weight decay {training['weight_decay']}), the learning "
@@ -237,6 +262,7 @@ def compose(summary: dict, made: dict[str, pd.DataFrame], study: dict | None = N
         f"# BitSweep: {summary['experiment']['name']}",
         prose.answer(summary),
         question_section(summary["experiment"]),
+        data_section(summary, made["data"]),
         input_section(made["encoder_input"]),
         grid_section(summary, made["grid"]),
         validation_section(summary, made["validation"]),

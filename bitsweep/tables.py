@@ -165,13 +165,14 @@ def spell_p(value: float) -> str:
 
 
 SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
-    ("accuracy|macro_f1", percent),
-    ("accuracy_sd|macro_f1_sd", lambda value: points(value)),
+    ("accuracy|macro_f1|f1", percent),
+    ("accuracy_sd|macro_f1_sd|f1_sd", lambda value: points(value)),
     ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
     ("loss", lambda value: f"{value:.4f}"),
     ("learning_rate", spell_number),
     (
-        "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds",
+        "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds|rows|median_tokens|"
+        "p95_tokens|max_tokens|cut|empty|duplicates|contradicting",
         lambda v: count(int(v)),
     ),
     ("seconds|peak_memory_mb", lambda value: f"{value:.0f}"),

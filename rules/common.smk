@@ -51,6 +51,7 @@ GRID = Paramspace(CELLS)
 MODES = SETTINGS.grid.mode
 # The tables that summarize makes, each with its category in `snakemake --report`.
 SUMMARY_TABLES = {
+    "data": "Data",
     "grid": "Data",
     "validation": "Validation",
     "test": "Test",

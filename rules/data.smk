@@ -1,6 +1,6 @@
 # From the source to tokenized splits.
 # Needs: the installed package, files, addresses or the Hub that the config names; the encoder's folder or the Hub.
-# Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, tokens/, checked/<mode>.txt
+# Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, data/examination.json, tokens/, checked/<mode>.txt
 # Only fetch_data and fetch_encoder use the network, and only where the config names addresses or the Hub.
 
 
@@ -88,6 +88,30 @@ rule tokenize_split:
         "python -m scripts.tokenize_split --rows {input.rows:q} --split {wildcards.split} --limit {params.limit}"
         " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels} --output {output:q}"
         " > {log:q} 2>&1"
+
+
+rule examine_data:
+    """Examines all splits, for the report alone: what cannot be used has stopped the rules before."""
+    input:
+        rows=expand(f"{RESULTS}/data/{{split}}.parquet", split=["train", "validation", "test"]),
+        tokenizer=f"{ENCODER}/tokenizer.json",
+    output:
+        f"{RESULTS}/data/examination.json",
+    log:
+        f"{RESULTS}/logs/examine_data.log",
+    # Before any training, so that one can look at it.
+    priority: 100
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        limits=lambda wildcards: canonical_json(SETTINGS.limit.model_dump()),
+        encoder=lambda wildcards, input: os.path.dirname(input.tokenizer),
+        max_length=SETTINGS.max_length,
+        labels=len(SETTINGS.label_names),
+        code=fingerprint("examine_data"),
+    shell:
+        "python -m scripts.examine_data --rows {input.rows:q} --limits {params.limits:q} --encoder {params.encoder:q}"
+        " --max-length {params.max_length} --labels {params.labels} --output {output:q} > {log:q} 2>&1"
 
 
 rule check_mode:

@@ -1,5 +1,5 @@
 # Tables, figures and prose.
-# Needs: runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/, comparison.json, tokens/
+# Needs: data/examination.json, data/source/source.json, runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/, comparison.json, tokens/
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
 # What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
 
@@ -125,6 +125,8 @@ rule summarize:
         costs=rules.collect_runs.output.costs,
         precision=rules.choose_precision.output[0],
         tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=["train", "validation", "test"]),
+        examination=rules.examine_data.output[0],
+        source=f"{RESULTS}/data/source/source.json",
     output:
         f"{REPORT}/summary.json",
         [reported_table(table) for table in SUMMARY_TABLES],
@@ -141,7 +143,8 @@ rule summarize:
         "python -m scripts.summarize --experiment {params.experiment:q} --runs {input.runs:q}"
         " --costs {input.costs:q} --selection {input.selection:q}"
         " --prices {input.prices:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
-        " --precision {input.precision:q} --tokens {input.tokens:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --precision {input.precision:q} --tokens {input.tokens:q} --examination {input.examination:q} --source {input.source:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule write_report:

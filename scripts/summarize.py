@@ -9,6 +9,7 @@ import pandas as pd
 from bitsweep import tables
 from bitsweep.environment import commit_of
 from bitsweep.errors import run
+from bitsweep.examination import data_table, find_doubts
 from bitsweep.files import read_json, write_json
 from bitsweep.summary import summarize
 from bitsweep.tokens import load_tokens
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("--comparison", required=True, help="JSON file that compare_modes wrote")
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
     parser.add_argument("--tokens", required=True, nargs=3, help="tokenized training, validation and test split")
+    parser.add_argument("--examination", required=True, help="JSON file that examine_data wrote")
+    parser.add_argument("--source", required=True, help="JSON file of what fetch_data took")
     parser.add_argument("--output", required=True, type=Path, help="folder of the report to write to")
     arguments = parser.parse_args()
     experiment = arguments.experiment
@@ -42,11 +45,17 @@ def main() -> None:
     evaluations = dict(zip(experiment["grid"]["mode"], map(read_json, arguments.evaluations), strict=True))
     selection, prices, comparison = map(read_json, (arguments.selection, arguments.prices, arguments.comparison))
     selection = {mode: selection[mode] for mode in experiment["grid"]["mode"]}
+    source, names = read_json(arguments.source), experiment["label_names"]
+    if "revision" in source and source["revision"] not in experiment["data"]:
+        experiment["data"] += f" at {source['revision']}"
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
+    examination = read_json(arguments.examination)
+    summary["data"] = {**examination, **source, "doubts": find_doubts(examination, names)}
     write_json(arguments.output / "summary.json", summary)
     made = {
         "runs": runs,
         "costs": costs,
+        "data": data_table(examination, names),
         "grid": tables.grid_table(experiment),
         "validation": tables.validation_table(summary),
         "test": tables.test_table(summary),

@@ -23,7 +23,7 @@ def main() -> None:
     names = [*TABLES, *(["study"] if study else [])]
     made = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in names}
     # Texts, tokens and labels such as "null" and "NA" are what they are.
-    for name in ("encoder_input", "confusion"):
+    for name in ("data", "encoder_input", "confusion"):
         made[name] = pd.read_csv(folder / "tables" / f"{name}.csv", keep_default_na=False)
     markdown = compose(summary, made, study)
     write_text(folder / "report.md", markdown)

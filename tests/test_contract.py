@@ -105,12 +105,12 @@ CONFIG_EDITS = {
     "epochs": (setting("training", "epochs", to=3), runs() | SELECTION),
     "weight decay": (setting("training", "weight_decay", to=0.01), runs() | SELECTION),
     "precision": (setting("training", "precision", to="float32"), {"choose_precision"} | runs() | SELECTION),
-    "test limit": (setting("limit", "test", to=128), tokens("test") | TEST),
+    "test limit": (setting("limit", "test", to=128), tokens("test") | {"examine_data"} | TEST),
     "validation limit": (
         setting("limit", "validation", to=128),
-        tokens("validation") | runs() | SELECTION,
+        tokens("validation") | {"examine_data"} | runs() | SELECTION,
     ),
-    "two settings swapped": (swap_limits, tokens("train", "validation") | runs() | SELECTION),
+    "two settings swapped": (swap_limits, tokens("train", "validation") | {"examine_data"} | runs() | SELECTION),
     "another order of keys": (turn_around, set()),
     "another spelling of numbers": (setting("grid", "learning_rate", to=["3.0e-4", "0.0001"]), set()),
     "names of labels": (setting("label_names", to=["bad", "good"]), SUMMARY),
@@ -129,11 +129,11 @@ CONFIG_EDITS = {
     "a study": (setting("study", to={"train_size": [32, 96]}), set()),
     "seed of the split": (
         setting("split", to={"seed": 1}),
-        {"split_data", "describe_input"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
+        {"split_data", "describe_input", "examine_data"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
     ),
     "length of texts": (
         setting("max_length", to=48),
-        {"describe_input"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
+        {"describe_input", "examine_data"} | CHECKS | tokens(*SPLITS) | runs() | SELECTION,
     ),
 }  # fmt: skip
 

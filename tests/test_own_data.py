@@ -6,6 +6,7 @@ import os
 import pandas as pd
 import pytest
 
+from bitsweep.report import escape_markdown
 from bitsweep.tokens import load_tokens
 from tests.conftest import Workspace
 
@@ -62,7 +63,7 @@ def test_pairs_from_a_file_train_and_are_reported(swept):
         assert all(tokens.token_type_ids[start:end].unique().tolist() == [0, 1]
                    for start, end in zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True))  # fmt: skip
     report = (results / "report" / "report.md").read_text()
-    assert "~ pairs $(x)" in report
+    assert escape_markdown(FILE) in report
 
 
 def test_only_another_content_of_the_file_reruns_what_is_made_from_it(swept):
