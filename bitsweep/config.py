@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
+from bitsweep.glue import TASKS
 from bitsweep.modes import BUILT_IN, KINDS
 from bitsweep.reading import SUFFIXES, is_address, is_whole_number, peek, suffix_of
 from bitsweep.settings import (
@@ -15,6 +16,7 @@ from bitsweep.settings import (
     Columns,
     FilesData,
     FolderEncoder,
+    GlueData,
     HubData,
     HubEncoder,
     Lora,
@@ -44,6 +46,7 @@ BRANCHES = {
     ("data", "package"): PackageData,
     ("data", "files"): FilesData,
     ("data", "hub"): HubData,
+    ("data", "glue"): GlueData,
     ("encoder", "folder"): FolderEncoder,
     ("encoder", "hub"): HubEncoder,
 }
@@ -96,6 +99,10 @@ def explain(detail: dict) -> str:
         )
     if kind == "union_tag_invalid":
         return f"{key}.source is {context['tag']!r}: set it to one of {context['expected_tags']}."
+    if location == ("data", "glue", "task") and detail["input"] == "stsb":
+        return (
+            f"data.task is 'stsb', which is regression, and BitSweep classifies: set it to one of {', '.join(TASKS)}."
+        )
     requirements = {
         "int_type": "a whole number",
         "float_type": "a number, such as 3e-4",
@@ -193,6 +200,11 @@ def check_data(settings: Settings) -> None:
         raise UserError(
             f"data.values has {len(data.values)} values, but label_names has {len(settings.label_names)}: "
             "give each label its value."
+        )
+    if settings.metric == "f1" and len(settings.label_names) > 2:
+        raise UserError(
+            f"metric is 'f1', which is that of label 1, but there are {len(settings.label_names)} labels: set it to "
+            "macro_f1."
         )
     for key, values in (("label_names", settings.label_names), ("data.values", data.values or [])):
         twice = [value for index, value in enumerate(values) if str(value) in map(str, values[:index])]

@@ -50,6 +50,12 @@ def told(section: str, name: str, revision: str) -> Iterator[None]:
         ) from None
 
 
+def newest_commit(name: str) -> str:
+    """The commit that a data set's main branch is at now. Raises UserError."""
+    with told("data", name, "main"):
+        return HfApi().dataset_info(name).sha
+
+
 def download_data_file(name: str, revision: str, file: str) -> Path:
     """One file of a data set, through the Hub's own cache. Raises UserError."""
     with told("data", name, revision):

@@ -5,8 +5,8 @@ scikit-learn computes them. It is imported where it is used: who needs the names
 
 import numpy as np
 
-METRICS = ("accuracy", "macro_f1", "matthews")
-METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "matthews": "Matthews correlation"}
+METRICS = ("accuracy", "macro_f1", "f1", "matthews")
+METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1", "matthews": "Matthews correlation"}
 
 
 def score_predictions(
@@ -19,8 +19,9 @@ def score_predictions(
 def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None) -> float:
     """One metric of METRICS; ValueError on another name.
 
-    Macro F1 is the mean of F1 over the classes that are anyone's label or prediction. Matthews' correlation (1975, for
-    more classes Gorodkin, 2004) is 0 where all labels or all predictions are of one class, as it is undefined there.
+    F1 is that of label 1, 0 where it is nobody's label or prediction. Macro F1 is the mean of F1 over the classes that
+    are anyone's label or prediction. Matthews' correlation (1975, for more classes Gorodkin, 2004) is 0 where all
+    labels or all predictions are of one class, as it is undefined there.
     """
     from sklearn import metrics
 
@@ -31,6 +32,8 @@ def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray, weights:
         return float(metrics.accuracy_score(labels, predictions, sample_weight=weights))
     if metric == "macro_f1":
         return float(metrics.f1_score(labels, predictions, average="macro", sample_weight=weights, zero_division=0))
+    if metric == "f1":
+        return float(metrics.f1_score(labels == 1, predictions == 1, sample_weight=weights, zero_division=0))
     if metric == "matthews":
         # scikit-learn says 0 too, but warns for each of a bootstrap's resamples.
         if np.ptp(labels) == 0 or np.ptp(predictions) == 0:

@@ -9,7 +9,7 @@ from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
-from bitsweep.settings import FilesData, FolderEncoder, PackageData, Settings
+from bitsweep.settings import FilesData, FolderEncoder, GlueData, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
@@ -113,7 +113,9 @@ def experiment_text(settings: Settings) -> str:
     elif isinstance(data, FilesData):
         described = ", ".join(dict.fromkeys(data.places().values()))
     else:
-        described = f"{data.name} at {data.revision}"
+        described = f"GLUE's task {data.task}" if isinstance(data, GlueData) else data.name
+        # The newest commit is known once it has been fetched.
+        described += f" at {data.revision}" if data.revision else ""
     return canonical_json(
         {
             "name": settings.experiment,
@@ -135,6 +137,8 @@ def experiment_text(settings: Settings) -> str:
 
 def describe_test_split(settings: Settings) -> str:
     """Where the test rows come from: the official split, half of the validation split, or the labelled rows."""
+    if isinstance(settings.data, GlueData):
+        return "glue_mismatched" if settings.data.test else "glue"
     official = official_splits(settings)
     if "test" in official:
         return "official"

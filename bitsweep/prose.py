@@ -362,9 +362,18 @@ def test_split_sentence(experiment: dict) -> str:
     examples = experiment["examples"]
     if experiment["test_split"] == "official":
         return f"The test split is the official one; {count(examples['test'])} of its examples are used."
-    if experiment["test_split"] == "half_of_validation":
+    if experiment["test_split"] == "glue_mismatched":
         return (
-            f"The data carry no labelled test split. The {count(examples['test'])} test examples **stand in** for it: "
+            "GLUE's test splits have no labels. MNLI's split validation_matched validates, of the genres that train, "
+            f"and validation_mismatched tests, of other genres; {count(examples['test'])} of its examples are used. "
+            "Scores are not comparable with those of GLUE's leaderboard."
+        )
+    if experiment["test_split"] in ("glue", "half_of_validation"):
+        lacking = (
+            "GLUE's test split has no labels" if experiment["test_split"] == "glue" else "The data carry no test split"
+        )
+        return (
+            f"{lacking}. The {count(examples['test'])} test examples **stand in** for it: "
             "they come from one half of the validation split, and those that validate from the other. Their scores are "
             "not comparable with numbers on an official test split."
         )

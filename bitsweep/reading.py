@@ -112,7 +112,7 @@ def told(name: str) -> Iterator[None]:
 def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: str) -> None:
     """Raises UserError for a column that is not in a header, or is there twice."""
     if header is None:
-        raise UserError(f"{name} is empty: give it a header, or other keys, and rows.")
+        raise UserError(f"{name} is empty: give it a header and rows, or name another file.")
     names = list(map(str, header))
     for key, column in columns.items():
         if column not in names:

@@ -4,11 +4,12 @@
 """
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from bitsweep.files import write_text
+from bitsweep.glue import TASKS, splits_of
 from bitsweep.metrics import METRICS
 from bitsweep.modes import BUILT_IN
 
@@ -98,14 +99,40 @@ class HubData(Columns):
     source: Literal["hub"]
     name: HubName
     """The data set's name, as in `stanfordnlp/imdb`."""
-    revision: Commit
-    """The commit to take, 40 hexadecimal digits: a branch's name would not stay the same."""
+    revision: Commit | None = None
+    """The commit to take, 40 hexadecimal digits; null takes the newest at first use, and keeps to it from then on."""
     train: Text
     """The path of the training split's Parquet file in the data set's repository."""
     validation: Text | None = None
     """The path of the validation split's file; null holds it out."""
     test: Text | None = None
     """The path of the test split's file; null holds it out, from the validation split where that is given."""
+
+
+class GlueData(Section):
+    """A task of GLUE, from the Hub. What of the config is left out has defaults that fit it.
+
+    GLUE's test splits have no labels: half of validation tests, and for MNLI the split validation_mismatched.
+    """
+
+    source: Literal["glue"]
+    task: Literal[*TASKS]
+    """The task's name."""
+    revision: Commit | None = None
+    """The commit of nyu-mll/glue to take; null takes the newest at first use, and keeps to it from then on."""
+    values: ClassVar[None] = None
+
+    @property
+    def pair(self) -> str | None:
+        return TASKS[self.task].texts[1] if len(TASKS[self.task].texts) > 1 else None
+
+    @property
+    def validation(self) -> str:
+        return splits_of(self.task)["validation"]
+
+    @property
+    def test(self) -> str | None:
+        return splits_of(self.task).get("test")
 
 
 class Split(Section):
@@ -164,6 +191,10 @@ class Grid(GridSection):
     """The peak of the rate, from which it falls linearly to 0."""
     seed: Annotated[list[Seed], Field(min_length=1)] = [42]
     """Seeds of the order of data, the head and dropout; selection is over their mean."""
+
+
+# Learning rates wide apart, so that each mode's best is among them whatever the encoder.
+DEFAULT_GRID = Grid(mode=["full", "bitfit"], batch_size=[16], learning_rate=[3e-5, 1e-4, 3e-4, 1e-3, 3e-3])
 
 
 class Lora(Section):
@@ -233,10 +264,10 @@ class Settings(Section):
 
     experiment: Annotated[str, Field(strict=True, pattern=NAME, max_length=100)]
     """The experiment's name: letters, digits, dots, dashes and underscores."""
-    data: Annotated[PackageData | FilesData | HubData, Field(discriminator="source")]
+    data: Annotated[PackageData | FilesData | HubData | GlueData, Field(discriminator="source")]
     """Where the labelled texts come from."""
     label_names: Annotated[list[Text], Field(min_length=2, max_length=32_767)]
-    """The names of labels 0, 1, ..."""
+    """The names of labels 0, 1, ...; a task of GLUE brings them."""
     split: Split = Split()
     """How labelled rows are divided."""
     limit: Limit = Limit()
@@ -245,18 +276,30 @@ class Settings(Section):
     """Where the pretrained encoder comes from."""
     max_length: Annotated[int, Field(strict=True, ge=3)] = 512
     """Tokens of a text, special ones included; longer texts are cut."""
-    grid: Grid
+    grid: Grid = DEFAULT_GRID
     """The values that are crossed."""
     grid_source: Text | None = None
     """Where the grid comes from, a sentence for the report."""
     modes: dict[ModeName, Mode] = {}
     """Grids of their own for some modes, and modes of one's own, by their names."""
     metric: Literal[*METRICS] = "accuracy"
-    """What selects the best epoch of a run and the best setting of a mode, on the validation split."""
+    """What selects the best epoch of a run and the best setting of a mode, on the validation split; f1 is that of
+    label 1. A task of GLUE brings its own."""
     study: Study | None = None
     """The training-size study: `snakemake study`."""
     training: Training = Training()
     """How every run trains."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def fill_in(cls, config: Any) -> Any:
+        """Adds what a task of GLUE brings, where the config does not say it."""
+        data = config.get("data") if isinstance(config, dict) else None
+        if isinstance(data, dict) and data.get("source") == "glue":
+            # An unknown task gets its own sentence.
+            task = TASKS.get(str(data.get("task")), TASKS["sst2"])
+            return {"label_names": list(task.label_names), "metric": task.metric, **config}
+        return config
 
     @property
     def grids(self) -> dict[str, dict[str, list]]:
@@ -279,7 +322,11 @@ class Settings(Section):
 
 def schema() -> dict:
     """The config's JSON schema. Numbers may be strings too, since YAML reads `3e-4` as one."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
+    made = Settings.model_json_schema()
+    made["required"].remove("label_names")
+    glue = {"properties": {"data": {"properties": {"source": {"const": "glue"}}, "required": ["source"]}}}
+    needed = {"if": glue, "else": {"required": ["label_names"]}}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, **needed}
 
 
 def schema_text() -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from bitsweep.data import clean
 from bitsweep.errors import UserError
-from bitsweep.files import sha256_file
+from bitsweep.files import canonical_json, read_json, sha256_file, whole_file
+from bitsweep.glue import hub_section
 from bitsweep.reading import Table, is_address, read_table, suffix_of
 
 KEYS = ("text", "label", "pair")
@@ -18,8 +19,15 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
     """The rows of each split that the source has, and what there is to say of them.
 
     `data` is the config's data section, without what is null, `classes` the number of labels. What is downloaded from
-    addresses is kept in the folder `kept`. Raises UserError.
+    addresses is kept in the folder `kept`, and the commit of a data set on the Hub where the config names none. Raises
+    UserError.
     """
+    if data["source"] == "glue":
+        data = hub_section(data["task"], data.get("revision"))
+    described: dict = {}
+    if data["source"] == "hub":
+        data = {"revision": pinned_revision(data["name"], kept), **data} if "revision" not in data else data
+        described["revision"] = data["revision"]
     columns = {key: data[key] for key in KEYS if key in data}
     if data["source"] == "package":
         tables = {"train": read_package(data["package"], data["file"], data["where"], columns)}
@@ -36,7 +44,21 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
     # Who takes others' data cannot mend them: their empty texts are told in the report.
     strict = data["source"] != "hub"
     rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
-    return rows, {"files": files}
+    return rows, {**described, "files": files}
+
+
+def pinned_revision(name: str, kept: Path) -> str:
+    """The newest commit of a data set on the Hub at first use, and the same from then on."""
+    from bitsweep.hub import newest_commit
+
+    path = kept / "revisions.json"
+    pinned = read_json(path) if path.is_file() else {}
+    if name not in pinned:
+        pinned[name] = newest_commit(name)
+        # No output of a rule, so its sum is not noted.
+        with whole_file(path, lasting=False) as part:
+            part.write_text(canonical_json(pinned), encoding="utf-8")
+    return pinned[name]
 
 
 def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:
@@ -69,5 +91,7 @@ def open_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
 def open_hub_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
     from bitsweep.hub import download_data_file
 
+    if suffix_of(data[split]) is None:
+        raise UserError(f"data.{split} is {data[split]!r}, of no kind that can be read: name a Parquet file, or a CSV.")
     path = download_data_file(data["name"], data["revision"], data[split])
     return path, f"{data[split]} of {data['name']} (data.{split})"

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--output", required=True, type=Path, help="folder to write a Parquet file for each split to")
     arguments = parser.parse_args()
-    tables, described = fetch(arguments.data, arguments.labels, arguments.output / ".downloads")
+    tables, described = fetch(arguments.data, arguments.labels, arguments.output / ".kept")
     for split, rows in tables.items():
         # The training split is all that is labelled where the source has no other.
         save_rows(rows, arguments.output / f"{'labelled' if split == 'train' else split}.parquet")

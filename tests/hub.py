@@ -8,11 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 
 class Hub:
-    """Serves repositories: `{("model", "owner/name", revision): {path: bytes}}`. `requests` lists what was asked."""
+    """Serves repositories: `{("model", "owner/name", revision): {path: bytes}}`. `requests` lists what was asked.
+
+    A repository's newest commit is its last one; those in `gated` ask for access.
+    """
 
     def __init__(self, repositories: dict[tuple[str, str, str], dict[str, bytes]]) -> None:
         self.repositories = repositories
         self.requests: list[str] = []
+        self.gated: set[str] = set()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,9 +45,13 @@ class Hub:
         self.requests.append(f"{request.command} {path}")
         kind = "dataset" if path.startswith(("datasets/", "api/datasets/")) else "model"
         parts = path.removeprefix("api/").removeprefix("datasets/").removeprefix("models/").split("/")
-        name, action, revision = "/".join(parts[:2]), parts[2], parts[3]
-        if not any(known[:2] == (kind, name) for known in self.repositories):
+        name = "/".join(parts[:2])
+        commits = [known[2] for known in self.repositories if known[:2] == (kind, name)]
+        if not commits:
             return self.refuse(request, "RepoNotFound", "Repository not found")
+        if name in self.gated:
+            return self.refuse(request, "GatedRepo", "Access is restricted", status=403)
+        action, revision = parts[2:4] if len(parts) > 2 else ("revision", commits[-1])
         files = self.repositories.get((kind, name, revision))
         if files is None:
             return self.refuse(request, "RevisionNotFound", "Invalid rev id")
@@ -63,8 +71,8 @@ class Hub:
             ]
         return {"id": name, "sha": revision, "siblings": [{"rfilename": path} for path in files]}
 
-    def refuse(self, request: BaseHTTPRequestHandler, code: str, message: str) -> None:
-        request.send_response(404)
+    def refuse(self, request: BaseHTTPRequestHandler, code: str, message: str, status: int = 404) -> None:
+        request.send_response(status)
         request.send_header("X-Error-Code", code)
         request.send_header("X-Error-Message", message)
         request.send_header("Content-Length", "0")

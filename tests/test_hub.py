@@ -1,13 +1,21 @@
 """Downloads, through the real client, from a stand-in for the Hub on loopback."""
 
 import io
+import json
+import os
 import socket
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import Workspace
+from bitsweep.config import load_settings
+from bitsweep.glue import TASKS, splits_of
+from bitsweep.params import experiment_text
+from bitsweep.prose import test_split_sentence as split_sentence
+from tests.conftest import ROOT, Workspace
 from tests.hub import Hub
 from tests.test_encoder import write_old_folder
 
@@ -92,6 +100,75 @@ def test_what_the_hub_does_not_have_is_told_before_any_training(
     with Hub(repositories) as hub:
         done = call(workspace, config, hub.endpoint)
     told_before_training(done, workspace, words)
+
+
+def test_a_gated_data_set_is_told(workspace, config, repositories):
+    with Hub(repositories) as hub:
+        hub.gated.add("stanfordnlp/imdb")
+        done = call(workspace, config, hub.endpoint)
+    told_before_training(done, workspace, ["data.name is 'stanfordnlp/imdb', which is gated", "set HF_TOKEN"])
+
+
+FETCH = """
+import json, sys
+from pathlib import Path
+from bitsweep.sources import fetch
+for data, classes in json.loads(sys.argv[1]):
+    tables, described = fetch(data, classes, Path("kept"))
+    rows = {split: [list(table.columns), len(table)] for split, table in tables.items()}
+    print(json.dumps([described["revision"], rows]))
+"""
+
+
+def fetched(folder, endpoint: str, sources: list[tuple[dict, int]]) -> list:
+    """What `fetch` takes from the stand-in, in a process of its own, since the client reads HF_ENDPOINT once."""
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH, json.dumps(sources)], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def glue_files(commit: str) -> dict:
+    """Every task's columns with two rows a split, under the paths that the Hub has."""
+    files = {}
+    for name, task in TASKS.items():
+        columns = {**{key: ["a", "b"] for key in task.texts}, "label": [0, 1], "idx": [0, 1]}
+        for split in {"train", *splits_of(name).values()}:
+            buffer = io.BytesIO()
+            pd.DataFrame(columns).to_parquet(buffer, index=False)
+            files[f"{name}/{split}-00000-of-00001.parquet"] = buffer.getvalue()
+    return {("dataset", "nyu-mll/glue", commit): files}
+
+
+def test_every_task_of_glue_comes_from_the_hub_and_the_first_commit_is_kept(tmp_path):
+    sources = [({"source": "glue", "task": name}, len(task.label_names)) for name, task in TASKS.items()]
+    repositories = glue_files(COMMIT)
+    with Hub(repositories) as hub:
+        found = fetched(tmp_path, hub.endpoint, sources)
+        for (name, task), (revision, rows) in zip(TASKS.items(), found, strict=True):
+            assert revision == COMMIT
+            texts = ["text", "label", "pair"] if len(task.texts) == 2 else ["text", "label"]
+            splits = ["train", "validation", "test"] if name == "mnli" else ["train", "validation"]
+            assert rows == {split: [texts, 2] for split in splits}, name
+        # A newer commit does not change an experiment that has begun; one that the config names is taken.
+        repositories.update(glue_files(OTHER))
+        (again, _), (named, _) = fetched(
+            tmp_path, hub.endpoint, [sources[0], ({"source": "glue", "task": "rte", "revision": OTHER}, 2)]
+        )
+        assert (again, named) == (COMMIT, OTHER)
+
+
+def test_three_lines_are_a_config_of_a_task_of_glue():
+    encoder = {"source": "folder", "path": str(ROOT / "models" / "bert-tiny")}
+    for name, task in TASKS.items():
+        settings = load_settings({"experiment": name, "data": {"source": "glue", "task": name}, "encoder": encoder})
+        assert (settings.label_names, settings.metric) == (list(task.label_names), task.metric)
+        experiment = json.loads(experiment_text(settings))
+        told = split_sentence({**experiment, "examples": {"test": 2}})
+        assert "have no labels" in told if name == "mnli" else "GLUE's test split has no labels" in told
+        assert ("validation_mismatched tests" in told) == (name == "mnli")
 
 
 def test_a_hub_that_cannot_be_reached_is_told(workspace, config):

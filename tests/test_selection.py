@@ -17,6 +17,7 @@ def run(**changes) -> dict:
         "steps": 100,
         "validation_accuracy": 0.8,
         "validation_macro_f1": 0.8,
+        "validation_f1": 0.8,
         "validation_matthews": 0.6,
         "validation_loss": 0.5,
         "train_loss": 0.4,

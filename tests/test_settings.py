@@ -79,7 +79,7 @@ MISTAKES = [
     ("modes", {"NA": {"train": ["all"]}}, ["modes.NA is a word that tables take for no name", "another one"]),
     ("modes", {"own": {"random": "lora"}}, ["modes.own.random is 'lora'", "one of full, bitfit"]),
     ("limit.validation", 1, ["limit.validation is 1", "at least 2"]),
-    ("metric", "f1", ["metric is 'f1'", "'accuracy', 'macro_f1' or 'matthews'"]),
+    ("metric", "f2", ["metric is 'f2'", "'accuracy', 'macro_f1', 'f1' or 'matthews'"]),
     ("study", {"train_size": [100, 9000]}, ["study.train_size has 9000", "limit.train is 2000", "raise the limit"]),
     ("study", {"train_sizes": [100]}, ["study.train_sizes is not a key", "did you mean train_size?"]),
     ("grid.mode", [], ["grid.mode is []", "at least 1"]),
@@ -100,7 +100,7 @@ MISTAKES = [
     ("split.held_out", 1.0, ["split.held_out is 1.0", "less than 1"]),
     ("limit.train", "all", ["limit.train is 'all'", "a whole number"]),
     ("label_names", ["one"], ["label_names is ['one']", "at least 2"]),
-    ("data.source", "web", ["data.source is 'web'", "'package', 'files', 'hub'"]),
+    ("data.source", "web", ["data.source is 'web'", "'package', 'files', 'hub', 'glue'"]),
     ("data.package", "no-such-package", ["data.package is 'no-such-package'", "not installed", "pip install"]),
     ("data.version", "9.9", ["data.version is '9.9'", "0.0.2", "pip install"]),
     ("data.file", "none.csv", ["data.file is 'none.csv'", "does not have", "correct"]),
@@ -136,7 +136,7 @@ def test_a_mode_has_the_grid_s_values_where_it_has_none_of_its_own(config):
     assert settings.mode("few") == {"random": {"train": ["bias"]}}
 
 
-@pytest.mark.parametrize("key", ["experiment", "data", "label_names", "encoder", "grid"])
+@pytest.mark.parametrize("key", ["experiment", "data", "label_names", "encoder"])
 def test_a_missing_key_gets_a_sentence(config, key):
     del config[key]
     with pytest.raises(UserError, match=f"^{key} is missing from the config: add it"):

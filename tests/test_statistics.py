@@ -40,6 +40,9 @@ def answers(right, wrong):
 
 def test_scores_of_the_documentation_of_scikit_learn():
     assert score_one("macro_f1", np.array([0, 1, 2, 0, 1, 2]), np.array([0, 2, 1, 0, 0, 1])) == pytest.approx(0.8 / 3)
+    # Of label 1 alone: 2 found of 3, and 1 false alarm.
+    assert score_one("f1", np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1])) == pytest.approx(2 / 3)
+    assert score_one("f1", np.array([0, 2]), np.array([0, 0])) == 0
     assert score_one("matthews", np.array([1, 1, 1, 0]), np.array([1, 0, 1, 1])) == pytest.approx(-1 / 3)
 
 
@@ -78,9 +81,9 @@ def test_matthews_of_three_classes_is_gorodkin_s_correlation_of_indicators():
 def test_scores_where_a_class_is_missing():
     always = np.zeros(4, dtype=int)
     assert score_predictions(np.array([0, 0, 0, 1]), always) == pytest.approx(
-        {"accuracy": 0.75, "macro_f1": 3 / 7, "matthews": 0.0}
+        {"accuracy": 0.75, "macro_f1": 3 / 7, "f1": 0.0, "matthews": 0.0}
     )
-    assert score_predictions(always, always) == {"accuracy": 1.0, "macro_f1": 1.0, "matthews": 0.0}
+    assert score_predictions(always, always) == {"accuracy": 1.0, "macro_f1": 1.0, "f1": 0.0, "matthews": 0.0}
 
 
 @pytest.mark.parametrize("metric", METRICS)

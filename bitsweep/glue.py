@@ -1,0 +1,49 @@
+"""The classification tasks of GLUE (Wang et al., 2019), as they lie in the Hub's data set nyu-mll/glue.
+
+Metrics are those that the BitFit paper reports (Ben Zaken et al., 2022, table 1), STS-B left out, which is regression.
+"""
+
+from dataclasses import dataclass
+
+NAME = "nyu-mll/glue"
+ENTAILMENT = ("entailment", "not_entailment")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's columns of texts, the names of its labels in the order of their numbers, and its metric."""
+
+    texts: tuple[str, ...]
+    label_names: tuple[str, ...]
+    metric: str = "accuracy"
+
+
+TASKS = {
+    "cola": Task(("sentence",), ("unacceptable", "acceptable"), "matthews"),
+    "sst2": Task(("sentence",), ("negative", "positive")),
+    "mrpc": Task(("sentence1", "sentence2"), ("not_equivalent", "equivalent"), "f1"),
+    "qqp": Task(("question1", "question2"), ("not_duplicate", "duplicate"), "f1"),
+    "mnli": Task(("premise", "hypothesis"), ("entailment", "neutral", "contradiction")),
+    "qnli": Task(("question", "sentence"), ENTAILMENT),
+    "rte": Task(("sentence1", "sentence2"), ENTAILMENT),
+    "wnli": Task(("sentence1", "sentence2"), ("not_entailment", "entailment")),
+}
+
+
+def splits_of(task: str) -> dict[str, str]:
+    """The labelled splits: those of GLUE's test splits are kept by its organizers.
+
+    MNLI has two validation splits, one of them of other genres than training: it tests.
+    """
+    if task == "mnli":
+        return {"train": "train", "validation": "validation_matched", "test": "validation_mismatched"}
+    return {"train": "train", "validation": "validation"}
+
+
+def hub_section(task: str, revision: str | None) -> dict:
+    """The data section of a task as one of a data set on the Hub."""
+    paths = {split: f"{task}/{name}-00000-of-00001.parquet" for split, name in splits_of(task).items()}
+    columns = dict(zip(("text", "pair"), TASKS[task].texts, strict=False))
+    return {"source": "hub", "name": NAME, **paths, **columns, "label": "label"} | (
+        {"revision": revision} if revision else {}
+    )
