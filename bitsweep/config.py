@@ -10,7 +10,7 @@ from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
 from bitsweep.glue import TASKS
 from bitsweep.modes import BUILT_IN, KINDS
-from bitsweep.reading import SUFFIXES, is_address, is_whole_number, peek, suffix_of
+from bitsweep.reading import SUFFIXES, is_address, is_number, peek, suffix_of
 from bitsweep.settings import (
     NO_NAMES,
     Columns,
@@ -286,7 +286,7 @@ def name_values(settings: Settings) -> Settings:
         return settings
     first = peek_label(data, "train")
     # Where the names are numbers, their order tells what they stand for.
-    if first is None or (is_whole_number(first) and str(first) not in settings.label_names):
+    if first in (None, "") or (is_number(first) and str(first) not in settings.label_names):
         return settings
     return settings.model_copy(update={"data": data.model_copy(update={"values": settings.label_names})})
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
-from bitsweep.reading import MAX_CELL, Table, is_whole_number
+from bitsweep.reading import MAX_CELL, Table, is_number, is_whole_number
 
 
 def clean(table: Table, classes: int, values: Sequence | None = None, strict: bool = True) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def number_of(label: object, classes: int, numbers: dict[str, int] | None, table
             f"{table.place(row)} has label {shown}, but label_names names the labels 0 to {classes - 1}: correct "
             "label_names or the data, or say with data.values what stands for each."
         )
-    if isinstance(label, float) or is_number(spelled):
+    if is_number(label):
         raise UserError(
             f"{table.place(row)} has label {shown}, which is no whole number: write labels as 0, 1, ... or as names "
             "(a column with missing labels may have become one of decimals)."
@@ -81,14 +81,6 @@ def number_of(label: object, classes: int, numbers: dict[str, int] | None, table
         f"{table.place(row)} has label {shown}, where whole numbers were expected: set data.values to what "
         "stands in the column for each of label_names, or correct the row."
     )
-
-
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def check_classes(labels: Sequence[int], classes: int, split: str) -> None:

@@ -51,6 +51,15 @@ def is_whole_number(label: Any) -> bool:
     return isinstance(label, int) and not isinstance(label, bool)
 
 
+def is_number(label: Any) -> bool:
+    """Whether a label, as it stands in a file, is a number of any kind, or a text that spells one."""
+    try:
+        float(label)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return not isinstance(label, bool)
+
+
 def suffix_of(path: str) -> str | None:
     """The one of SUFFIXES that a path or an address ends in; None of another."""
     name = PurePosixPath(urlsplit(path).path if is_address(path) else path).name.lower()

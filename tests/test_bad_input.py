@@ -120,6 +120,7 @@ FILES = {
     "header only": ("text,label\n", {}),
     "one class": ("text,label\n" + "a,1\n" * 10, {}),
     "labels with decimals": (table("a,1.0"), {}),
+    "nothing but decimals": (GOOD.replace(",0", ",0.0").replace(",1", ",1.0"), {}),
     "label without a name": (table("a,2"), {}),
     "label that is a word": (table("a,yes"), {}),
     "label that is not known": (GOOD.replace(",0", ",no").replace(",1", ",yes") + "a,yess\n", {}),
