@@ -1,5 +1,6 @@
 """The splits: the reference's own, disjoint, and rows that cannot be used are named."""
 
+import json
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import yaml
 from datasets import Dataset
 
+from bitsweep.config import load_settings
 from bitsweep.data import check_classes, check_limit, clean, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
+from bitsweep.params import data_text
 from bitsweep.reading import SUFFIXES
 from bitsweep.sources import fetch, read_package
 from bitsweep.tokenization import encode, load_tokenizer
@@ -106,6 +109,15 @@ def test_a_split_without_a_label_is_told_and_so_is_one_with_one_alone():
         check_classes([0, 1, 1], 3, "validation")
     with pytest.raises(UserError, match=r"The train split has one label alone, 1: raise limit.train"):
         check_classes([1, 1], 2, "train")
+
+
+def test_the_sentences_of_rotten_tomatoes_are_split_evenly(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    settings = load_settings(yaml.safe_load((ROOT / "configs" / "rotten_tomatoes.yaml").read_text()))
+    tables, _ = fetch(json.loads(data_text(settings)), 2, tmp_path)
+    split = settings.split
+    parts = split_rows(tables["train"], {}, split.held_out, split.seed, split.stratified)
+    assert [(len(part), part["label"].sum()) for part in parts] == [(6397, 3199), (1066, 533), (1067, 533)]
 
 
 ROWS = [("What a film!", "good", "I liked, it"), ('He said "no"', "bad", "Über\nlang"), ("null", "good", "NA")]
