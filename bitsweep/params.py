@@ -120,6 +120,7 @@ def experiment_text(settings: Settings) -> str:
         {
             "name": settings.experiment,
             "data": described,
+            "official_splits": official_splits(settings),
             "test_split": describe_test_split(settings),
             "encoder": encoder.path if isinstance(encoder, FolderEncoder) else f"{encoder.name} at {encoder.revision}",
             "max_length": settings.max_length,

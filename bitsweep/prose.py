@@ -358,6 +358,16 @@ def limits_paragraph(summary: dict) -> str:
     return " ".join(sentences)
 
 
+def held_out_clause(experiment: dict) -> str:
+    """How the rows that do not train were chosen."""
+    split, shares = experiment["split"], ", with the labels' shares" if experiment["split"]["stratified"] else ""
+    if "validation" not in experiment["official_splits"]:
+        function = f"`datasets.Dataset.train_test_split`, seed {split['seed']}"
+        return f"held out is a share of {split['held_out']} ({function}{shares})"
+    halved = "" if "test" in experiment["official_splits"] else f", validation halved{shares}"
+    return f"its splits are the source's own, shuffled with seed {split['seed']}{halved}"
+
+
 def test_split_sentence(experiment: dict) -> str:
     examples = experiment["examples"]
     if experiment["test_split"] == "official":

@@ -211,16 +211,14 @@ def meaning_section(summary: dict, study: dict | None) -> str:
 def methods_section(summary: dict) -> str:
     experiment, environment = summary["experiment"], summary["environment"]
     training = experiment["training"]
-    split = experiment["split"]
     versions = "; and ".join(environment["versions"])
     peak = environment["peak_memory_mb"]
     commit = f"BitSweep's commit {environment['commit']}" if environment["commit"] else "BitSweep outside a repository"
     memory = f" and at most {peak / 1000:.1f} GB of memory each" if peak else ""
     return section(
         "Methods",
-        f"Data: {escape_markdown(experiment['data'])}; held out is a share of {split['held_out']} "
-        f"(`datasets.Dataset.train_test_split`, seed {split['seed']}). Encoder: {experiment['encoder']}, SHA-256 of "
-        f"its weights {environment['encoder_sha256'][:16]}….",
+        f"Data: {escape_markdown(experiment['data'])}; {prose.held_out_clause(experiment)}. Encoder: "
+        f"{experiment['encoder']}, SHA-256 of its weights {environment['encoder_sha256'][:16]}….",
         f"Training: AdamW (betas 0.9 and 0.999, epsilon 1e-8, weight decay {training['weight_decay']}), the learning "
         "rate falling linearly to 0 without warm-up, gradients clipped at norm "
         f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "

@@ -14,6 +14,7 @@ import yaml
 from bitsweep.config import load_settings
 from bitsweep.glue import TASKS, splits_of
 from bitsweep.params import experiment_text
+from bitsweep.prose import held_out_clause
 from bitsweep.prose import test_split_sentence as split_sentence
 from tests.conftest import ROOT, Workspace
 from tests.hub import Hub
@@ -169,6 +170,7 @@ def test_three_lines_are_a_config_of_a_task_of_glue():
         told = split_sentence({**experiment, "examples": {"test": 2}})
         assert "have no labels" in told if name == "mnli" else "GLUE's test split has no labels" in told
         assert ("validation_mismatched tests" in told) == (name == "mnli")
+        assert ("validation halved" in held_out_clause(experiment)) == (name != "mnli")
 
 
 def test_a_hub_that_cannot_be_reached_is_told(workspace, config):
