@@ -20,7 +20,7 @@ def score_resamples(metric: str, labels: np.ndarray, predictions: np.ndarray, co
     resample without examples. The metrics are those of `metrics.score_one`, computed by matrix products for all rows
     and resamples at once.
     """
-    score: Callable = {"accuracy": accuracy, "macro_f1": macro_f1, "matthews": matthews}[metric]
+    score: Callable = {"accuracy": accuracy, "macro_f1": macro_f1, "f1": f1, "matthews": matthews}[metric]
     # Whole numbers below 2 ** 24 are exact in float32.
     weights = counts.astype(np.float32)
     rows = max(1, BLOCK // max(1, len(labels)))
@@ -37,17 +37,24 @@ def accuracy(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -
     return count(weights, predictions == labels) / weights.sum(1, dtype=float)[:, None]
 
 
+def f1_of(
+    number: int, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """2 right / (labelled + predicted) of one class, 0 where a resample has it nowhere; and where it has it."""
+    predicted = predictions == number
+    either = count(weights, (labels == number)[None]) + count(weights, predicted)
+    right = count(weights, predicted & (labels == number))
+    return np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0), either > 0
+
+
+def f1(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return f1_of(1, labels, predictions, weights)[0]
+
+
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The mean of F1 = 2 right / (labelled + predicted) over the classes that a resample has at all."""
-    total = classes = np.zeros((len(weights), len(predictions)))
-    for number in np.union1d(labels, predictions):
-        labelled = count(weights, (labels == number)[None])
-        predicted = predictions == number
-        either = labelled + count(weights, predicted)
-        right = count(weights, predicted & (labels == number))
-        total = total + np.divide(2 * right, either, out=np.zeros_like(either), where=either > 0)
-        classes = classes + (either > 0)
-    return total / classes
+    """The mean of F1 over the classes that a resample has at all."""
+    scores, there = zip(*(f1_of(n, labels, predictions, weights) for n in np.union1d(labels, predictions)), strict=True)
+    return np.sum(scores, axis=0) / np.sum(there, axis=0)
 
 
 def matthews(labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> np.ndarray:
