@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitsweep.precision import product_rate
+from bitsweep.precision import product_rate, product_seconds
 from bitsweep.tokens import load_tokens
 
 
@@ -52,7 +52,7 @@ def main() -> None:
     lengths = load_tokens(arguments.tokens).lengths
     config = json.loads((arguments.encoder / "config.json").read_text())
     result = {
-        "gflops": product_rate(getattr(torch, arguments.precision), repeats=50),
+        "gflops": product_rate(product_seconds([getattr(torch, arguments.precision)])[0]),
         "operations_per_token": operations_per_token(lengths, config, arguments.labels),
         "mean_tokens": float(lengths.mean()),
     }

@@ -137,6 +137,7 @@ def test_every_part_shows_and_fits(page, width, tmp_path):
     seen = look(page, width, tmp_path, LAYOUT)
     assert seen["headings"][1:] == [
         "What was asked",
+        "Data",
         "What the encoder reads",
         "The grid and where it comes from",
         "Validation",
