@@ -93,7 +93,7 @@ def data_section(summary: dict, data: pd.DataFrame) -> str:
 def files_list(files: dict[str, dict]) -> list[str]:
     """The files that the splits were taken from; folders have no digest."""
     lines = [
-        f"- {split}: {escape_markdown(file['name'])}" + (f", SHA-256 {file['sha256']}" if file["sha256"] else "")
+        f"- {split}: {escape_markdown(file['name'])}" + (f", SHA-256 {file['sha256'][:16]}…" if file["sha256"] else "")
         for split, file in files.items()
     ]
     return ["\n".join(["The files that the rows were taken from:", "", *lines])] if lines else []
