@@ -71,7 +71,7 @@ rule study:
 
 
 # On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
-# tokenize_split, choose_precision, the runs, evaluations and the statistics over many resamples.
+# tokenize_split, examine_data, choose_precision, the runs, evaluations and the statistics over many resamples.
 localrules:
     all,
     study,
