@@ -1,4 +1,5 @@
 # make          sets up .venv and runs the default experiment to its report
+# make new      writes a config for your own file: asks five questions (or FILE=mine.csv TEXT=column LABEL=column ...)
 # make explain  says which jobs a call would run, and why (CONFIG=configs/imdb.yaml for another experiment)
 # make test     sets up .venv and runs the tests
 # make check    formatting and lint, as CI runs them
@@ -11,11 +12,18 @@ BIN := .venv/bin
 # A progress bar where there is a terminal to draw it on.
 PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
-.PHONY: run explain setup test check benchmark lock
+.PHONY: run new explain setup test check benchmark lock
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
 	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
+
+# make hands its variables on in the environment, where a name may hold what shells act on.
+new: setup
+	@$(BIN)/python -m scripts.new_config \
+	  $(if $(FILE),--file "$$FILE") $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
+	  $(if $(PAIR),--pair "$$PAIR") $(if $(ENCODER),--encoder "$$ENCODER") \
+	  $(if $(MINUTES),--minutes "$$MINUTES") $(if $(EXPERIMENT),--name "$$EXPERIMENT")
 
 explain: setup
 	@plan=$$($(BIN)/snakemake --dry-run $(if $(CONFIG),--configfile $(CONFIG)) 2>&1) || { echo "$$plan"; exit 1; }; \

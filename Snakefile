@@ -2,6 +2,8 @@
 
 snakemake --cores N                                   the default experiment, config.yaml
 snakemake --cores N --configfile configs/imdb.yaml    another experiment
+snakemake export --cores N                            the selected classifiers, as folders that transformers loads
+snakemake predict --cores N --config input=my.csv     labels and probabilities for the rows of a file
 snakemake --report report.html                        its results with how each was made, once they are there
 """
 
@@ -23,6 +25,7 @@ include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/select.smk"
 include: "rules/report.smk"
+include: "rules/export.smk"
 
 
 if SETTINGS.study:
@@ -70,11 +73,40 @@ rule study:
         [f"{STUDY}/complete.txt"] if SETTINGS.study else [],
 
 
+rule export:
+    """For each mode the selected classifier, as a folder that transformers loads."""
+    input:
+        expand(rules.export_mode.output, mode=MODES),
+        expand(rules.export_card.output, mode=MODES),
+        expand(rules.export_delta.output, mode=PARTIAL_MODES),
+
+
+rule export_onnx:
+    """The same in ONNX, which takes what requirements-onnx.txt names."""
+    input:
+        rules.export.input,
+        onnx_files,
+
+
+if REQUEST:
+
+    include: "rules/predict.smk"
+
+
+rule predict:
+    """Labels and calibrated probabilities for a user's own file."""
+    input:
+        predictions,
+
+
 # On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
 # tokenize_split, examine_data, choose_precision, the runs, evaluations and the statistics over many resamples.
 localrules:
     all,
     study,
+    export,
+    export_onnx,
+    predict,
     fetch_data,
     fetch_encoder,
     split_data,
@@ -83,6 +115,7 @@ localrules:
     select_runs,
     confirm_runs,
     describe_input,
+    export_card,
     plot_heatmap,
     plot_learning_curves,
     plot_modes,
@@ -91,6 +124,7 @@ localrules:
 
 
 onstart:
+    check_targets(REQUEST, workflow.dag_settings.targets)
     SWEEP.start()
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.

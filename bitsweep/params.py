@@ -9,6 +9,7 @@ from bitsweep.encoder import choose_files
 from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
+from bitsweep.licences import licences_of
 from bitsweep.settings import FilesData, FolderEncoder, GlueData, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
@@ -144,3 +145,19 @@ def describe_test_split(settings: Settings) -> str:
     if "test" in official:
         return "official"
     return "half_of_validation" if "validation" in official else "held_out"
+
+
+def export_text(settings: Settings, mode: str) -> str:
+    """What the card of a mode's exported classifier says of the config."""
+    told = json.loads(experiment_text(settings))
+    keys = ("name", "data", "test_split", "encoder", "max_length", "label_names", "metric")
+    return canonical_json(
+        {
+            **{key: told[key] for key in keys},
+            "grid": settings.grids[mode],
+            "trains": settings.mode(mode),
+            "pair": settings.data.pair,
+            "sources": {name: getattr(settings, name).model_dump() for name in ("data", "encoder")},
+            "licences": licences_of(settings),
+        }
+    )

@@ -13,6 +13,7 @@ sys.path.insert(0, workflow.basedir)
 from bitsweep.demand import Demand, find_shape
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
+from bitsweep.extras import need_onnx
 from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint, scripts
 from bitsweep.gpu import share_gpus
@@ -22,6 +23,7 @@ from bitsweep.params import (
     data_text,
     encoder_text,
     experiment_text,
+    export_text,
     limits_text,
     local_files,
     official_splits,
@@ -31,11 +33,15 @@ from bitsweep.params import (
     study_grids,
 )
 from bitsweep.config import load_settings
+from bitsweep.request import check_targets, part_config, read_request
 from bitsweep.slurm import note_job
 from bitsweep.sweep import Sweep
 
+# What the command line asks of the target predict is no part of the experiment.
+EXPERIMENT, ASKED = part_config(config, workflow.config_settings.config)
+
 try:
-    SETTINGS = load_settings(config)
+    SETTINGS = load_settings(EXPERIMENT)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -43,6 +49,7 @@ RESULTS = f"results/{SETTINGS.experiment}"
 RUNS = f"{RESULTS}/runs"
 REPORT = f"{RESULTS}/report"
 ENCODER = f"{RESULTS}/encoder"
+EXPORT = f"{RESULTS}/export"
 
 prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS))
 
@@ -73,6 +80,9 @@ FIGURES = ["learning_curves", "costs", "differences", *(f"heatmap_{mode}" for mo
 # For readers of the page and of papers, and for programs.
 TABLE_FORMATS = ["csv", "md", "tex"]
 FIGURE_FORMATS = ["svg", "png", "json"]
+
+# Modes that leave part of the encoder as it is: their runs can be taken home as that part alone.
+PARTIAL_MODES = [mode for mode in MODES if "all" not in SETTINGS.mode(mode).get("train", [])]
 
 STUDY = f"{RESULTS}/study"
 if SETTINGS.study:
@@ -124,6 +134,32 @@ def study_of_report(wildcards):
     return study_files() if SETTINGS.study and (asked or made) else []
 
 
+def onnx_files(wildcards=None):
+    """The files of the target `export_onnx`, where what it takes is installed."""
+    try:
+        need_onnx()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return expand(f"{EXPORT}/{{mode}}/model.onnx", mode=MODES)
+
+
+def predictions(wildcards=None):
+    """The table that the target `predict` makes."""
+    if REQUEST is None:
+        raise WorkflowError("input is missing: call snakemake predict --cores N --config input=FILE.")
+    return REQUEST.output
+
+
+def modes_to_predict():
+    """The modes whose classifiers a prediction may take: the one that is asked for, or all that may be the best."""
+    if REQUEST.mode:
+        return [REQUEST.mode]
+    selection = Path(RESULTS, "selection.json")
+    known = json.loads(selection.read_text()) if selection.exists() else {}
+    # Of a mode without a sound setting there is nothing to export.
+    return [mode for mode in MODES if known.get(mode, True)]
+
+
 def reported_table(table):
     """A table's CSV file, marked for `snakemake --report`."""
     return report(
@@ -148,6 +184,11 @@ def group_of_runs(wildcards):
 
 
 SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS), local_files(SETTINGS))
+
+try:
+    REQUEST = read_request(ASKED, SETTINGS, RESULTS) if ASKED else None
+except UserError as error:
+    raise WorkflowError(str(error)) from None
 
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:

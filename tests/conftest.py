@@ -4,11 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from filelock import FileLock
+
+from tests.tables import SOURCE, TARGET, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
@@ -119,17 +123,48 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which the small experiment has run. Tests read it and leave it as it is."""
-    # One for all processes of pytest-xdist; pytest removes what is beside their folders.
-    shared = tmp_path_factory.getbasetemp()
-    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / "finished"
-    with FileLock(f"{folder}.lock"):
-        if (folder / "done").exists():
+    with shared_folder(tmp_path_factory, "finished") as (folder, made):
+        if made:
             return Workspace(folder, made=True)
-        folder.mkdir()
         workspace = Workspace(folder)
         done = workspace.snakemake("--cores", "2", "--configfile", "configs/small.yaml")
         assert done.returncode == 0, done.stdout
+    return workspace
+
+
+@contextmanager
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """One folder for all processes of pytest-xdist, and whether one of them has made it; the others wait for it."""
+    shared = tmp_path_factory.getbasetemp()
+    # pytest removes what is beside the processes' folders.
+    folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
+    with FileLock(f"{folder}.lock"):
+        made = (folder / "done").exists()
+        folder.mkdir(exist_ok=made)
+        yield folder, made
         (folder / "done").touch()
+
+
+@pytest.fixture(scope="session")
+def exported_by() -> tuple[str, ...]:
+    """How the classifiers of `exported` were exported, and the table's rows predicted."""
+    asked = ("--config", f"input={SOURCE}", f"output={TARGET}")
+    return ("--cores", "2", "--configfile", "configs/small.yaml", *asked)
+
+
+@pytest.fixture(scope="session")
+def exported(finished: Workspace, exported_by: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the finished workspace, its classifiers exported and a table predicted. Tests leave it as it is."""
+    with shared_folder(tmp_path_factory, "exported") as (folder, made):
+        if made:
+            return Workspace(folder, made=True)
+        shutil.copytree(finished.folder, folder, symlinks=True, dirs_exist_ok=True)
+        (folder / "done").unlink()
+        workspace = Workspace(folder, made=True)
+        write_table(folder / SOURCE)
+        done = workspace.snakemake("export", "predict", *exported_by)
+        (folder / "said.txt").write_text(done.stdout)
+        assert done.returncode == 0, done.stdout
     return workspace
 
 

@@ -1,0 +1,85 @@
+"""Labels and calibrated probabilities for the rows of a user's table, a chunk at a time."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bitsweep.batches import predict
+from bitsweep.exported import load_classifier
+from bitsweep.files import read_json, whole_file
+from bitsweep.recipe import Recipe
+from bitsweep.streaming import as_texts, new_columns, open_table
+from bitsweep.tokenization import load_tokenizer
+from bitsweep.tokens import Tokens
+
+# Rows in memory at a time: enough for batches of like lengths.
+CHUNK = 4096
+DIGITS = 6
+
+
+def inference_recipe(device: str, threads: int) -> Recipe:
+    """What `batches.predict` reads of a recipe: as users compute, in float32. The rest concerns training."""
+    return Recipe({}, CHUNK, 0.0, 0, None, "accuracy", 0, 0.0, 1.0, "float32", device, threads)
+
+
+def best_mode(selection: dict[str, dict | None], metric: str) -> str:
+    """The mode with the best validation metric, then the lower validation loss, then the first of them.
+
+    `selection` has at least one mode with a sound setting.
+    """
+    sound = {mode: chosen for mode, chosen in selection.items() if chosen}
+    return max(sound, key=lambda mode: (sound[mode][f"validation_{metric}"], -sound[mode]["validation_loss"]))
+
+
+def to_tokens(encodings: list) -> Tokens:
+    """`tokenizers.Encoding`s as a split in memory, without labels."""
+    return Tokens(
+        input_ids=torch.tensor(np.concatenate([e.ids for e in encodings]), dtype=torch.int32),
+        token_type_ids=torch.tensor(np.concatenate([e.type_ids for e in encodings]), dtype=torch.int32),
+        offsets=np.concatenate([[0], np.cumsum([len(e.ids) for e in encodings])]),
+        labels=torch.zeros(len(encodings), dtype=torch.int64),
+    )
+
+
+class Predictor:
+    """The classifier of an exported folder with its tokenizer and its temperature."""
+
+    def __init__(self, folder: Path, device: str, threads: int) -> None:
+        self.recipe = inference_recipe(device, threads)
+        self.model = load_classifier(folder, self.recipe)
+        self.tokenizer = load_tokenizer(folder, read_json(folder / "tokenizer_config.json")["model_max_length"])
+        self.temperature = read_json(folder / "calibration.json")["temperature"]
+        self.label_names = [self.model.config.id2label[label] for label in range(self.model.config.num_labels)]
+
+    def probabilities(self, texts: list[str] | list[tuple[str, str]]) -> np.ndarray:
+        """Calibrated probabilities of texts or pairs: shape (n, labels), n of at least 1."""
+        logits = predict(self.model, to_tokens(self.tokenizer.encode_batch(texts)), self.recipe)
+        return (logits.double() / self.temperature).softmax(-1).numpy()
+
+    def columns(self, texts: list[list[str]]) -> dict[str, list]:
+        """The columns to add for rows whose texts are given by column: the label's name, and a probability each."""
+        found = self.probabilities(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
+        names = [self.label_names[label] for label in found.argmax(1)]
+        return dict(zip(new_columns(self.label_names), [names, *found.T.round(DIGITS).tolist()], strict=True))
+
+
+def predict_table(
+    source: str, target: str, columns: list[str], predictor: Predictor, log: Callable[[str], None] = print
+) -> None:
+    """Writes the table `source` with predictions to `target`, whole or not at all, its rows in their order.
+
+    A text that is empty or missing is predicted as well, from nothing; the log counts them.
+    """
+    table, rows, empty = open_table(source), 0, 0
+    # The file is the user's: no sum is noted beside it.
+    with whole_file(target, lasting=False) as part, table.writer(part, new_columns(predictor.label_names)) as write:
+        for chunk, places in table.chunks(CHUNK):
+            texts = [as_texts(table.values(chunk, column), places) for column in columns]
+            write(chunk, predictor.columns(texts))
+            rows += len(places)
+            empty += sum(not any(text.strip() for text in row) for row in zip(*texts, strict=True))
+            log(f"{rows} rows predicted")
+    if empty:
+        log(f"Warning: {empty} of {rows} rows have no text; their labels are predicted from nothing.")

@@ -1,0 +1,111 @@
+# The selected classifiers to take home: the target `export`.
+# Needs: selection.json, selection_price.json, evaluation/, precision.json, runs/, encoder/, tokens/
+# Makes: export/<mode>/{config.json,model.safetensors,tokenizer.json,tokenizer_config.json,calibration.json,README.md}, and
+#        delta.safetensors where a mode trains a part
+
+
+rule export_mode:
+    """Writes a mode's selected run as a folder that transformers loads, and compares it with its evaluation."""
+    input:
+        selection=rules.select_runs.output[0],
+        weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
+        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        validation=f"{RESULTS}/tokens/validation.safetensors",
+        # Read after the evaluation, to see that the classifier that is taken home is the one that was evaluated.
+        test=f"{RESULTS}/tokens/test.safetensors",
+        predictions=rules.evaluate_mode.output.predictions,
+    output:
+        config=f"{EXPORT}/{{mode}}/config.json",
+        others=multiext(
+            f"{EXPORT}/{{mode}}/", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "calibration.json"
+        ),
+    log:
+        f"{RESULTS}/logs/export_mode/{{mode}}.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    threads: SETTINGS.training.threads
+    resources:
+        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(2, attempt),
+        gpu_percent=DEMAND.gpu_percent(),
+    params:
+        label_names=canonical_json(SETTINGS.label_names),
+        max_length=SETTINGS.max_length,
+        runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        folder=lambda wildcards, output: os.path.dirname(output.config),
+        code=fingerprint("export_mode"),
+    shell:
+        "python -m scripts.export_mode --mode {wildcards.mode} --label-names {params.label_names:q}"
+        " --max-length {params.max_length} --selection {input.selection:q} --runs {params.runs:q}"
+        " --encoder {params.encoder:q} --validation {input.validation:q} --test {input.test:q}"
+        " --predictions {input.predictions:q} --gpu-percent {resources.gpu_percent} --output {params.folder:q}"
+        " > {log:q} 2>&1"
+
+
+rule export_delta:
+    """Writes what a mode's selected run has beside the pretrained encoder."""
+    input:
+        selection=rules.select_runs.output[0],
+        weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
+        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+    output:
+        f"{EXPORT}/{{mode}}/delta.safetensors",
+    log:
+        f"{RESULTS}/logs/export_delta/{{mode}}.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
+        encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
+        code=fingerprint("export_delta"),
+    shell:
+        "python -m scripts.export_delta --mode {wildcards.mode} --selection {input.selection:q} --runs {params.runs:q}"
+        " --encoder {params.encoder:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule export_card:
+    """Writes the model card of an exported classifier."""
+    input:
+        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
+        selection=rules.select_runs.output[0],
+        prices=rules.price_selection.output[0],
+        scores=rules.evaluate_mode.output.scores,
+        predictions=rules.evaluate_mode.output.predictions,
+        precision=rules.choose_precision.output[0],
+        train=f"{RESULTS}/tokens/train.safetensors",
+        calibration=f"{EXPORT}/{{mode}}/calibration.json",
+    output:
+        f"{EXPORT}/{{mode}}/README.md",
+    log:
+        f"{RESULTS}/logs/export_card/{{mode}}.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        experiment=lambda wildcards: export_text(SETTINGS, wildcards.mode),
+        runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
+        code=fingerprint("export_card"),
+    shell:
+        "python -m scripts.export_card --mode {wildcards.mode} --experiment {params.experiment:q}"
+        " --selection {input.selection:q} --prices {input.prices:q} --scores {input.scores:q}"
+        " --predictions {input.predictions:q} --precision {input.precision:q} --runs {params.runs:q}"
+        " --train {input.train:q} --calibration {input.calibration:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule convert_mode:
+    """Writes an exported classifier as ONNX, checked in onnxruntime: for who has installed requirements-onnx.txt."""
+    input:
+        classifier=rules.export_mode.output,
+        test=f"{RESULTS}/tokens/test.safetensors",
+    output:
+        f"{EXPORT}/{{mode}}/model.onnx",
+    log:
+        f"{RESULTS}/logs/convert_mode/{{mode}}.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        folder=lambda wildcards, output: os.path.dirname(output[0]),
+        code=fingerprint("convert_mode"),
+    shell:
+        "python -m scripts.convert_mode --classifier {params.folder:q} --test {input.test:q} --output {output:q}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,179 @@
+"""Writes a config for your own table: asks five questions, or takes their answers as flags.
+
+make new FILE=mine.csv TEXT=review LABEL=stars does the same. A few training steps tell how long a sweep will take.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bitsweep.demand import read_shape
+from bitsweep.encoder import check_max_length
+from bitsweep.errors import UserError, run
+from bitsweep.files import read_json, whole_file
+from bitsweep.new import EPOCHS, MODES, Plan, choose_plan, config_text, name_for, spell_seconds
+from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
+
+FLAGS = {"file": "FILE", "text": "TEXT", "label": "LABEL"}
+DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
+
+
+def ask(number: int, question: str, default: str | None) -> str:
+    shown = f" [{default}]" if default else ""
+    while not (answer := input(f"{number}. {question}{shown} ").strip() or default or ""):
+        pass
+    return answer
+
+
+def ask_all(arguments: argparse.Namespace) -> None:
+    """Fills in what was not given: by questions at a terminal, else by defaults, where there are any."""
+    if not sys.stdin.isatty():
+        missing = [flag for flag in FLAGS if not getattr(arguments, flag)]
+        if missing:
+            raise UserError(
+                f"--{missing[0]} is missing, and there is no terminal to ask at: call make new FILE=mine.csv "
+                "TEXT=column LABEL=column, or python -m scripts.new_config --file mine.csv --text column --label "
+                "column."
+            )
+        arguments.encoder = arguments.encoder or DEFAULTS["encoder"]
+        arguments.minutes = arguments.minutes or DEFAULTS["minutes"]
+        return
+    try:
+        arguments.file = arguments.file or ask(1, "Which file has your labelled texts?", None)
+        text, label = suggest_columns(arguments.file)
+        arguments.text = arguments.text or ask(2, "Which column has the texts?", text)
+        arguments.label = arguments.label or ask(3, "Which column has the labels?", label)
+        encoder = "Which encoder (a folder, or a name on the Hugging Face Hub)?"
+        arguments.encoder = arguments.encoder or ask(4, encoder, DEFAULTS["encoder"])
+        if arguments.minutes is None:
+            minutes = ask(5, "How many minutes may the sweep take on this machine?", f"{DEFAULTS['minutes']:g}")
+            arguments.minutes = parse_minutes(minutes)
+    except EOFError:
+        raise UserError("The answers ended before the questions did: nothing was written.") from None
+
+
+def parse_minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < float("inf"):
+        raise UserError(f"--minutes is {text!r}: give a number greater than 0.")
+    return minutes
+
+
+@contextmanager
+def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A prepared encoder's folder for the length of the block, and its section of the config."""
+    # Whole, before anything imports parts of it: what loads a model needs tensors without data.
+    import torch  # noqa: F401
+
+    from bitsweep.encoder import prepare_encoder
+
+    with tempfile.TemporaryDirectory() as folder:
+        if Path(name).is_dir():
+            prepare_encoder(name, name, folder)
+            yield Path(folder), {"source": "folder", "path": name}
+            return
+        if name.count("/") != 1 or name.startswith((".", "/")):
+            raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
+        from huggingface_hub import HfApi
+
+        from bitsweep.hub import downloaded_encoder, told
+
+        with told("encoder", name, "main"):
+            revision = HfApi().model_info(name).sha
+        with downloaded_encoder(name, revision) as source:
+            prepare_encoder(source, name, folder)
+        yield Path(folder), {"source": "hub", "name": name, "revision": revision}
+
+
+def check_name(arguments: argparse.Namespace) -> str:
+    """The experiment's name: the one that is given, or the file's. Raises UserError where its config exists."""
+    name = arguments.name or name_for(arguments.file)
+    if name != name_for(name):
+        raise UserError(f"--name is {name!r}: use letters, digits, dashes and underscores.")
+    if Path("configs", f"{name}.yaml").exists():
+        raise UserError(f"configs/{name}.yaml exists: delete it, or give another --name (EXPERIMENT=... for make).")
+    return name
+
+
+def tell(survey: Survey, file: str) -> None:
+    """Says what was found in the table."""
+    print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
+    for label, count in list(survey.labels.items())[:20]:
+        print(f"  {label}: {count:,}")
+    rare = min(survey.labels, key=survey.labels.get)
+    if survey.labels[rare] < 10:
+        print(f"Note: label {rare!r} has {survey.labels[rare]} rows, too few for all splits: add some, or remove it.")
+    if survey.empty:
+        print(f"Note: {survey.empty} rows have no text: remove them, or the sweep will stop at them.")
+
+
+def fit(survey: Survey, encoder: Path, minutes: float, cores: int) -> tuple[int, float, Plan, int]:
+    """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
+    from bitsweep.forecast import disk_bytes, measure, sweep_seconds
+    from bitsweep.tokenization import encode, load_tokenizer
+
+    def fits(length: int) -> bool:
+        try:
+            check_max_length(encoder / "config.json", length)
+        except UserError:
+            return False
+        return True
+
+    def seconds(grids: dict, sizes: dict) -> float:
+        return sweep_seconds(speeds, grids, sizes, EPOCHS, cores)
+
+    lengths = np.array([len(encoding.ids) for encoding in encode(load_tokenizer(encoder, 10**6), survey.texts)])
+    max_length = choose_max_length(lengths, fits)
+    cut = float((lengths > max_length).mean())
+    print(
+        f"Texts have {np.median(lengths):.0f} tokens in the median, the longest of {len(lengths):,} has "
+        f"{lengths.max():,}: max_length {max_length} cuts {100 * cut:.1f} %."
+    )
+    print("Measuring a few training steps ...", flush=True)
+    encodings = encode(load_tokenizer(encoder, max_length), survey.texts)
+    speeds = measure(encoder, encodings, len(survey.labels), MODES)
+    plan = choose_plan(survey.rows, read_shape(read_json(encoder / "config.json")).hidden, 60 * minutes, seconds)
+    return max_length, cut, plan, disk_bytes(speeds, plan.grids, encoder, survey, lengths.clip(max=max_length), cores)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", help="CSV, TSV, JSON lines or Parquet file of labelled texts")
+    parser.add_argument("--text", help="its column of texts")
+    parser.add_argument("--label", help="its column of labels")
+    parser.add_argument("--pair", help="its column of second texts, where texts come in pairs")
+    parser.add_argument("--encoder", help="folder or Hub name of the encoder (models/bert-tiny)")
+    parser.add_argument("--minutes", type=parse_minutes, help="minutes that the sweep may take here (10)")
+    parser.add_argument("--name", help="name of the experiment and its config (the file's)")
+    arguments = parser.parse_args()
+    ask_all(arguments)
+    name, cores = check_name(arguments), os.cpu_count() or 1
+    survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
+    tell(survey, arguments.file)
+    with prepared_encoder(arguments.encoder) as (folder, encoder):
+        max_length, cut, plan, disk = fit(survey, folder, arguments.minutes, cores)
+    data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
+    data |= {"pair": arguments.pair} if arguments.pair else {}
+    target = Path("configs", f"{name}.yaml")
+    with whole_file(target, lasting=False) as part:
+        part.write_text(config_text(name, data, survey, encoder, max_length, cut, plan), encoding="utf-8")
+    runs = sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in plan.grids.values())
+    used = f"{plan.train_limit:,} of its rows train (limit.train)" if plan.train_limit else "all rows are used"
+    print(f"Wrote {target}: {runs} runs, {used}.")
+    print(f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and {disk / 1e6:,.0f} MB in results/{name}/.")
+    if plan.seconds > 60 * arguments.minutes:
+        print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs in it.")
+    print(f"Next: .venv/bin/snakemake --cores all --configfile {target}")
+
+
+if __name__ == "__main__":
+    run(main)

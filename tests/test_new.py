@@ -1,0 +1,172 @@
+"""A config for a user's own table: what stands in it is the table's, and the sweep fits the time."""
+
+import os
+import pty
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from tokenizers import Tokenizer
+
+from bitsweep.errors import UserError
+from bitsweep.new import GRIDS, choose_plan, config_text, name_for
+from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
+from tests.conftest import ROOT
+
+COLUMNS = ("Ünique id", "What they: said?", "Urteil #1 (final)")
+LABELS = ('très bon: "oui"', "meh; naja")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """300 rows with odd names, text of 1 to 30 words, every third of the second label."""
+    rows = [(n, f"word{n} " * (1 + n % 30), LABELS[n % 3 == 0]) for n in range(300)]
+    path = tmp_path / "my 1st reviews.v2.csv"
+    pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False)
+    return path
+
+
+COMMAND = [sys.executable, "-m", "scripts.new_config"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def answer(answers: list[str], cwd) -> tuple[int, str]:
+    """Calls the script at a terminal, types the answers, and gives its exit status and what stood on the screen."""
+    screen, keyboard = pty.openpty()
+    ends = {"stdin": keyboard, "stdout": keyboard, "stderr": keyboard}
+    with subprocess.Popen(COMMAND, cwd=cwd, env=ENVIRONMENT, **ends) as process:
+        os.close(keyboard)
+        os.write(screen, "".join(f"{line}\n" for line in answers).encode())
+        said = b""
+        # The terminal's end is an error on Linux.
+        try:
+            while part := os.read(screen, 4096):
+                said += part
+        except OSError:
+            pass
+    os.close(screen)
+    return process.returncode, said.decode()
+
+
+def call(cwd, *arguments: str) -> subprocess.CompletedProcess:
+    """Calls the script without a terminal."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_five_answers_make_a_config(table, tmp_path):
+    shutil.copytree(ROOT / "models", tmp_path / "models")
+    # Text and label as suggested, and the embedded encoder.
+    status, screen = answer([str(table), "", "", "", "3"], tmp_path)
+    assert status == 0, screen
+    for part in (f"[{COLUMNS[1]}]", f"[{COLUMNS[2]}]", "[models/bert-tiny]", "300 rows, 2 labels", f"{LABELS[1]}: 100"):
+        assert part in screen
+    assert "configs/my-1st-reviews.yaml" in screen
+    assert "runs, all rows are used" in screen
+    assert " MB in results/my-1st-reviews/" in screen
+    config = yaml.safe_load((tmp_path / "configs" / "my-1st-reviews.yaml").read_text())
+    assert config["data"] == {
+        "source": "files",
+        "train": str(table),
+        "text": COLUMNS[1],
+        "label": COLUMNS[2],
+        "values": sorted(LABELS),
+    }
+    assert config["label_names"] == sorted(LABELS)
+    tokenizer = Tokenizer.from_file(str(ROOT / "models" / "bert-tiny" / "tokenizer.json"))
+    lengths = [len(tokenizer.encode(text).ids) for text in pd.read_csv(table)[COLUMNS[1]]]
+    cut = [sum(length > limit for length in lengths) for limit in (config["max_length"], config["max_length"] - 8)]
+    assert cut[0] < 0.05 * len(lengths) <= cut[1]
+
+    again = call(tmp_path, "--file", table, "--text", COLUMNS[1], "--label", COLUMNS[2])
+    assert again.returncode == 1
+    assert again.stderr.startswith("Error: configs/my-1st-reviews.yaml exists: delete it")
+
+
+def test_without_a_terminal_a_sentence_tells_the_flags(tmp_path):
+    done = call(tmp_path, "--file", "a.csv")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: --text is missing, and there is no terminal")
+    assert "make new FILE=mine.csv TEXT=column LABEL=column" in done.stderr
+
+
+def test_labels_and_texts_are_the_table_s(table):
+    assert suggest_columns(str(table)) == COLUMNS[1:]
+    survey = look_at(str(table), *COLUMNS[1:])
+    assert survey.labels == {LABELS[1]: 100, LABELS[0]: 200}
+    assert (survey.rows, survey.empty, len(set(survey.texts))) == (300, 0, 300)
+    pairs = look_at(str(table), COLUMNS[1], COLUMNS[2], pair=COLUMNS[0])
+    assert len(pairs.texts[0]) == 2
+
+
+def test_labels_that_are_numbers_stay_in_order(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"text": "t", "stars": {stars}}}\n' for stars in (10, 2, 1, 10)))
+    assert list(look_at(str(path), "text", "stars").labels) == [1, 2, 10]
+
+
+BAD = {
+    "one label": ("text,label\na,x\nb,x\n", "one value, 'x'"),
+    "no rows": ("text,label\n", "no row"),
+    "no such column": ("text,klass\na,x\n", "no column 'label': it has text, klass"),
+    "missing": ("text,label\na,x\nb,\n", "line 3 has no label"),
+    "all different": ("text,label\n" + "".join(f"a,x{n}\n" for n in range(1100)), "more than 1000 values"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_table_that_cannot_be_classified_gets_a_sentence(tmp_path, name):
+    text, words = BAD[name]
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(UserError) as error:
+        look_at(str(tmp_path / "a.csv"), "text", "label")
+    assert words in str(error.value)
+
+
+def test_max_length_cuts_few_and_fits_the_encoder():
+    lengths = np.arange(1, 1001)
+    chosen = choose_max_length(lengths, lambda length: True)
+    assert chosen % 8 == 0
+    assert (lengths > chosen).mean() < 0.05
+    assert choose_max_length(lengths, lambda length: length <= 512) == 512
+    assert choose_max_length(np.array([3, 4]), lambda length: True) == 16
+
+
+def test_the_plan_fits_the_time():
+    def seconds(grids: dict, sizes: dict) -> float:
+        return sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in grids.values()) * sizes["train"]
+
+    plans = [choose_plan(10_000, 128, budget, seconds) for budget in (1e3, 2e4, 4e4, 1e9)]
+    assert [plan.seconds <= budget for plan, budget in zip(plans, (1e3, 2e4, 4e4, 1e9), strict=True)] == [True] * 4
+    assert plans[0].train_limit < 300
+    assert [plan.train_limit for plan in plans[1:]] == [None] * 3
+    assert plans[-1].grids["full"]["batch_size"] == GRIDS[-1][0]
+    assert max(plans[-1].grids["full"]["learning_rate"]) > max(
+        choose_plan(10_000, 768, 1e9, seconds).grids["full"]["learning_rate"]
+    )
+
+
+@pytest.mark.parametrize("label", ["'", '"', "a: b", "# c", "{x}", "null", "é\n\r%", "- "])
+def test_whatever_labels_hold_the_config_reads_it_back(label):
+    survey = Survey(100, {"a": 90, label: 10}, ["t"], 0)
+    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0)
+    data = {"train": label, "text": label, "label": label}
+    text = config_text("x", data, survey, {"source": "folder", "path": label}, 64, 0.01, plan)
+    config = yaml.safe_load(text)
+    assert config["label_names"] == config["data"]["values"] == ["a", label]
+    assert config["data"]["train"] == config["encoder"]["path"] == label
+    assert config["metric"] == "macro_f1"
+
+
+def test_an_experiment_s_name_is_made_from_the_file_s():
+    assert [name_for(path) for path in ("a/b c.csv", "x.jsonl.gz", "./$(é).tsv")] == ["b-c", "x", "mine"]

@@ -1,0 +1,184 @@
+"""Predictions for a user's own table: the classifier that was exported, beside the user's columns, in their order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from bitsweep import prediction
+from bitsweep.config import load_settings
+from bitsweep.errors import UserError
+from bitsweep.files import read_json
+from bitsweep.prediction import Predictor, best_mode, predict_table
+from bitsweep.request import Request, check_targets, part_config, read_request
+from bitsweep.streaming import open_table
+from tests.conftest import ROOT
+from tests.tables import EXTRA, TARGET, TEXTS, read_back, write_table
+
+ADDED = ["prediction", "probability_negative", "probability_positive"]
+
+
+@pytest.fixture(scope="module")
+def folder(exported):
+    return exported.folder / "results" / "small" / "export" / "full"
+
+
+@pytest.fixture(scope="module")
+def predictor(folder) -> Predictor:
+    return Predictor(folder, "cpu", 1)
+
+
+@pytest.fixture(scope="module")
+def expected(folder) -> np.ndarray:
+    """The calibrated probabilities of TEXTS as the card tells users to compute them."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    with torch.inference_mode():
+        logits = model(**tokenizer(TEXTS, truncation=True, padding=True, return_tensors="pt")).logits
+    return (logits / read_json(folder / "calibration.json")["temperature"]).softmax(-1).numpy()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz"])
+def test_every_format_keeps_its_rows_and_columns(predictor, expected, tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(prediction, "CHUNK", 4)
+    source, target = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    write_table(source)
+    said = []
+    predict_table(str(source), str(target), ["text"], predictor, said.append)
+    table = read_back(target)
+    assert list(table) == ["id", "text", "a number", *ADDED]
+    assert table["id"].tolist() == EXTRA
+    assert table["text"].tolist() == TEXTS
+    assert table["a number"].tolist() == pytest.approx([0.1 * n for n in range(len(TEXTS))])
+    assert table[ADDED[1:]].to_numpy() == pytest.approx(expected, abs=2e-5)
+    assert table["prediction"].tolist() == [("negative", "positive")[label] for label in expected.argmax(1)]
+    assert said[:2] == ["4 rows predicted", "8 rows predicted"]
+    assert said[-1].startswith("Warning: 3 of 15 rows have no text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [source.name, target.name]
+
+
+def test_a_table_is_read_a_chunk_at_a_time(tmp_path):
+    """What is behind the first chunk, here a mistake, is not read with it."""
+    source = tmp_path / "in.csv"
+    source.write_text("text,id\n" + "a,1\n" * 100_000 + "one cell\n")
+    table = open_table(str(source))
+    chunks = table.chunks(1000)
+    rows, places = next(chunks)
+    assert table.values(rows, "text") == ["a"] * 1000
+    assert places[-1] == f"{source}, line 1001"
+    with pytest.raises(UserError, match=r"in.csv, line 100002 has 1 cell\(s\), but the header has 2"):
+        list(chunks)
+
+
+def test_a_mistake_late_in_a_table_leaves_no_half_output(predictor, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction, "CHUNK", 2)
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "a"}\n{"text": "b"}\n{"text": 7}\n')
+    with pytest.raises(UserError, match=r"in.jsonl, line 3 has 7 where a text should be"):
+        predict_table(str(source), str(tmp_path / "out.jsonl"), ["text"], predictor, print)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_pairs_are_read_as_pairs(predictor, folder):
+    tokenizer, firsts, seconds = AutoTokenizer.from_pretrained(folder), ["A cat sat.", "b"], ["Did it?", "c d"]
+    with torch.inference_mode():
+        logits = predictor.model(**tokenizer(firsts, seconds, padding=True, return_tensors="pt")).logits
+    columns = predictor.columns([firsts, seconds])
+    assert columns["probability_negative"] == pytest.approx(
+        (logits / predictor.temperature).softmax(-1)[:, 0].tolist(), abs=2e-5
+    )
+
+
+def test_the_best_mode_is_that_of_validation():
+    def mode(score, loss):
+        return {"validation_accuracy": score, "validation_loss": loss}
+
+    selection = {"a": mode(0.7, 0.5), "b": mode(0.8, 0.6), "c": mode(0.8, 0.4), "d": None, "e": mode(0.8, 0.4)}
+    assert best_mode(selection, "accuracy") == "c"
+
+
+def test_predict_by_snakemake(exported, exported_by):
+    """Trains nothing again; the request makes no other job stale; a file's name may hold what shells act on."""
+    done = (exported.folder / "said.txt").read_text()
+    rules = {line.split()[1].rstrip(":") for line in done.splitlines() if line.startswith(("rule ", "localrule "))}
+    assert rules == {"export_mode", "export_delta", "export_card", "export", "predict_file", "predict"}
+    best = best_mode(read_json(exported.folder / "results" / "small" / "selection.json"), "accuracy")
+    log = (exported.folder / "results" / "small" / "logs" / "predict_file.log").read_text()
+    assert f"by the mode {best}" in log
+    assert "3 of 15 rows have no text" in log
+    table = pd.read_csv(exported.folder / TARGET, keep_default_na=False)
+    assert table["id"].tolist() == EXTRA
+    assert table["text"].tolist() == TEXTS
+    assert table[ADDED[1:]].sum(axis=1).tolist() == pytest.approx([1] * len(TEXTS), abs=2e-6)
+    other = {"full": "bitfit", "bitfit": "full"}[best]
+    assert exported.plan("predict", *exported_by) == set()
+    assert exported.plan("predict", *exported_by, f"mode={other}") == {"predict_file", "predict"}
+
+
+@pytest.fixture
+def settings(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    return load_settings(yaml.safe_load((ROOT / "configs" / "small.yaml").read_text()))
+
+
+def test_a_request_is_no_part_of_the_config():
+    """But a config file that has its keys is mistaken, as with any unknown key."""
+    config = {"experiment": "small", "input": "a.csv", "mode": "full"}
+    assert part_config(config, {"input": "a.csv"}) == (
+        {"experiment": "small", "mode": "full"},
+        {"input": "a.csv"},
+    )
+
+
+def test_a_request_names_the_table_to_write(settings, tmp_path):
+    (tmp_path / "a.b.csv").write_text("text\nx\n")
+    request = read_request({"input": str(tmp_path / "a.b.csv")}, settings, "results/small")
+    assert request == Request(str(tmp_path / "a.b.csv"), "results/small/predictions/a.b.csv", ["text"], None)
+
+
+MISTAKES = {
+    "no input": ({"mode": "full"}, ["input is missing", "--config input=FILE"]),
+    "no such file": ({"input": "none.csv"}, ["input is 'none.csv'", "correct the path"]),
+    "a folder": ({"input": "."}, ["input is '.'", "a folder"]),
+    "another suffix": ({"input": "a.xlsx"}, ["a.xlsx has none of the suffixes .csv, .tsv", "convert"]),
+    "no such column": (
+        {"input": "wrong.csv"},
+        ["data.text is 'text'", "wrong.csv does not have", "did you mean 'Text'?"],
+    ),
+    "twice the column": ({"input": "twice.csv"}, ["twice.csv has more than one column 'text'", "rename"]),
+    "empty": ({"input": "empty.csv"}, ["empty.csv is empty", "header"]),
+    "in the way": ({"input": "again.csv"}, ["again.csv has a column 'prediction'", "rename or remove"]),
+    "another encoding": ({"input": "latin.csv"}, ["latin.csv, line 2", "no UTF-8: save the file as UTF-8"]),
+    "no JSON": ({"input": "a.jsonl"}, ["a.jsonl, line 1 is no JSON"]),
+    "no Parquet": ({"input": "a.parquet"}, ["a.parquet cannot be read as Parquet"]),
+    "no such mode": ({"input": "good.csv", "mode": "bitfits"}, ["mode is 'bitfits'", "did you mean bitfit?"]),
+    "another format": ({"input": "good.csv", "output": "x.tsv"}, ["output is 'x.tsv'", "end in .csv"]),
+    "itself": ({"input": "good.csv", "output": "./good.csv"}, ["output is 'good.csv', the input itself"]),
+    "not ours": ({"input": "good.csv", "output": "wrong.csv"}, ["output is 'wrong.csv'", "not made by predict"]),
+    "braces": ({"input": "good.csv", "output": "{x}.csv"}, ["output is '{x}.csv'", "braces"]),
+    "braces in it": ({"input": "{x}.csv"}, ["input is '{x}.csv'", "braces", "rename"]),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_gets_a_sentence_before_anything_runs(settings, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    files = {"good.csv": "text\na\n", "wrong.csv": "Text\na\n", "twice.csv": "text,text\na,b\n", "empty.csv": ""}
+    files |= {"again.csv": "text,prediction\na,b\n", "a.xlsx": "", "a.jsonl": "text", "a.parquet": "PAR1"}
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    (tmp_path / "latin.csv").write_bytes("text\nfür\n".encode("latin-1") * 9)
+    asked, words = MISTAKES[name]
+    with pytest.raises(UserError) as error:
+        read_request(asked, settings, "results/small")
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_request_for_another_target_gets_a_sentence():
+    request = Request("a.csv", "b.csv", ["text"], None)
+    check_targets(request, {"predict"})
+    check_targets(None, set())
+    with pytest.raises(UserError, match=r"input is 'a.csv', which only the target predict takes"):
+        check_targets(request, set())
