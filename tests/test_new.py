@@ -12,6 +12,7 @@ import pytest
 import yaml
 from tokenizers import Tokenizer
 
+from bitsweep.config import load_settings
 from bitsweep.errors import UserError
 from bitsweep.new import GRIDS, choose_plan, config_text, name_for
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
@@ -64,7 +65,7 @@ def call(cwd, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_five_answers_make_a_config(table, tmp_path):
+def test_five_answers_make_a_config(table, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "models", tmp_path / "models")
     # Text and label as suggested, and the embedded encoder.
     status, screen = answer([str(table), "", "", "", "3"], tmp_path)
@@ -83,6 +84,8 @@ def test_five_answers_make_a_config(table, tmp_path):
         "values": sorted(LABELS),
     }
     assert config["label_names"] == sorted(LABELS)
+    monkeypatch.chdir(tmp_path)
+    load_settings(config)
     tokenizer = Tokenizer.from_file(str(ROOT / "models" / "bert-tiny" / "tokenizer.json"))
     lengths = [len(tokenizer.encode(text).ids) for text in pd.read_csv(table)[COLUMNS[1]]]
     cut = [sum(length > limit for length in lengths) for limit in (config["max_length"], config["max_length"] - 8)]
