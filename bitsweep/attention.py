@@ -5,6 +5,8 @@ and all scales go into the products. Numbers are kept in the queries' format, wh
 for the softmax alone; within the softmax and the products torch computes in float32 as ever.
 """
 
+import sys
+
 import torch
 from torch import nn
 
@@ -13,6 +15,8 @@ from bitsweep.dropout import levels, mask_, scale_of, to_mask
 NAME = "bitsweep"
 # Bytes of scores at a time: about a core's second-level cache.
 BLOCK_BYTES = 2**20
+# What some decoders do to the scores besides: those are left to their own eager attention.
+OTHER_SCORES = ("block_indices", "indices", "position_bias", "s_aux", "sinks", "softcap")
 
 
 def product(left: torch.Tensor, right: torch.Tensor, alpha: float) -> torch.Tensor:
@@ -91,15 +95,30 @@ class Attention(torch.autograd.Function):
         return *gradients, None, None, None, None
 
 
-def attend(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **_):
+def additive(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
+    """A mask as it is added to the scores: 0 where to look, the lowest number elsewhere."""
+    lowest = torch.finfo(dtype).min
+    if mask is None or mask.dtype == dtype:
+        return mask
+    if mask.dtype == torch.bool:
+        return torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, lowest)
+    # Not minus infinity, which float32's lowest number would become in bfloat16.
+    return mask.clamp(min=lowest).to(dtype)
+
+
+def attend(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **others):
     """transformers' attention interface. query, key, value: (n, heads, length, head size)."""
     rate = dropout if module.training else 0.0
+    # Rotary positions are float32, where autocast has made the values bfloat16.
+    query, key = query.to(value.dtype), key.to(value.dtype)
+    attention_mask = additive(attention_mask, query.dtype)
+    trained_mask = attention_mask is not None and attention_mask.requires_grad
+    if trained_mask or any(others.get(name) is not None for name in OTHER_SCORES):
+        eager = sys.modules[type(module).__module__].eager_attention_forward
+        return eager(module, query, key, value, attention_mask, scaling=scaling, dropout=rate, **others)
     # Where several heads of queries share one of keys and values, each gets its own copy.
     key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in (key, value))
     scaling = query.size(-1) ** -0.5 if scaling is None else scaling
-    if attention_mask is not None and attention_mask.dtype == torch.bool:
-        lowest = torch.finfo(query.dtype).min
-        attention_mask = torch.zeros(attention_mask.shape, dtype=query.dtype).masked_fill_(~attention_mask, lowest)
     mask = None
     if levels(rate):
         mask = module.noise.draw(torch.Size([*query.shape[:3], key.shape[2]]))

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.files import read_json
-from bitsweep.tokenization import load_tokenizer
+from bitsweep.tokenization import load_tokenizer, padding
 
 SENTENCES = ["Hello world!", "How are you?"]
 REVIEWS = 3
@@ -32,7 +31,7 @@ def encoder_inputs(encoder: str | Path, max_length: int, texts: list) -> pd.Data
         "pair": [tuple(SENTENCES)],
         "reviews": shortest_texts(texts, REVIEWS),
     }
-    pad_id, pad_token = padding(encoder)
+    pad_id, pad_token = padding(encoder, tokenizer)
     tokenizer.enable_padding(pad_id=pad_id, pad_token=pad_token)
     rows = []
     for group, members in groups.items():
@@ -42,9 +41,3 @@ def encoder_inputs(encoder: str | Path, max_length: int, texts: list) -> pd.Data
             rows += [(group, text, position, *values) for position, values in enumerate(arrays)]
     columns = ["group", "text", "position", "token", "input_ids", "token_type_ids", "attention_mask"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def padding(encoder: str | Path) -> tuple[int, str]:
-    """The id and the token that pad, by the encoder's config."""
-    pad_id = read_json(Path(encoder) / "config.json").get("pad_token_id") or 0
-    return pad_id, load_tokenizer(encoder, 8).id_to_token(pad_id)

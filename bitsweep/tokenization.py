@@ -4,16 +4,33 @@ from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
 
+from bitsweep.files import read_json
+
 
 def load_tokenizer(encoder: str | Path, max_length: int) -> Tokenizer:
     """The tokenizer of a prepared encoder's folder; texts are cut to `max_length` tokens, special ones included.
 
-    Of a pair the longer text is cut first.
+    Of a pair the longer text is cut first. Where there are no special ones, as GPT-2 has none, the empty text is one
+    token of padding: it needs an answer too.
     """
     tokenizer = Tokenizer.from_file(str(Path(encoder) / "tokenizer.json"))
     tokenizer.enable_truncation(max_length, strategy="longest_first")
-    tokenizer.no_padding()
+    pad_id, pad_token = padding(encoder, tokenizer)
+    tokenizer.enable_padding(length=1, pad_id=pad_id, pad_token=pad_token)
     return tokenizer
+
+
+def padding(encoder: str | Path, tokenizer: Tokenizer) -> tuple[int, str]:
+    """The id and the token that pad: by a prepared encoder's config, which may leave it out where it is its kind's own.
+
+    Then it is the tokenizer's.
+    """
+    named = read_json(Path(encoder) / "tokenizer_config.json").get("pad_token")
+    pad_id = read_json(Path(encoder) / "config.json").get("pad_token_id")
+    if not isinstance(pad_id, int) or pad_id < 0:
+        # Some write a token as a section with its settings.
+        pad_id = tokenizer.token_to_id(named["content"] if isinstance(named, dict) else named or "") or 0
+    return pad_id, tokenizer.id_to_token(pad_id) or "[PAD]"
 
 
 def encode(tokenizer: Tokenizer, texts: list[str] | list[tuple[str, str]], size: int = 1000) -> list[Encoding]:

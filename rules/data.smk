@@ -118,7 +118,8 @@ rule check_mode:
     """Checks for a mode what the config alone does not show, so that no mistake is found after its training."""
     input:
         rows=rules.split_data.output.counts,
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json"),
+        precision=f"{RESULTS}/precision.json",
     output:
         f"{RESULTS}/checked/{{mode}}.txt",
     log:
@@ -139,4 +140,4 @@ rule check_mode:
         "python -m scripts.check_mode --mode {wildcards.mode} --trains {params.trains:q} --rows {input.rows:q}"
         ' --limits "$BITSWEEP_LIMITS"'
         " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --precision {input.precision:q} --output {output:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Checks before a mode trains what the config alone does not show: sizes of splits, the encoder's length, the mode."""
+"""Checks before a mode trains what the config alone does not show: sizes of splits, length, a step of training."""
 
 import argparse
 import json
@@ -9,8 +9,7 @@ from bitsweep.data import check_limits
 from bitsweep.encoder import check_max_length
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, write_text
-from bitsweep.model import build_classifier
-from bitsweep.modes import adapt, freeze
+from bitsweep.trial import try_mode
 
 
 def main() -> None:
@@ -22,14 +21,14 @@ def main() -> None:
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
+    parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
     parser.add_argument("--output", required=True, help="text file to write")
     arguments = parser.parse_args()
     check_limits(read_json(arguments.rows), arguments.limits)
     check_max_length(arguments.encoder / "config.json", arguments.max_length)
-    model = build_classifier(arguments.encoder, arguments.labels, seed=0)
+    precision = read_json(arguments.precision)["precision"]
     try:
-        adapt(model, arguments.trains, seed=0)
-        count = freeze(model, arguments.trains, seed=0).count
+        count = try_mode(arguments.encoder, arguments.labels, arguments.trains, arguments.max_length, precision)
     except UserError as error:
         raise UserError(f"grid.mode has {arguments.mode!r}, but {error}") from None
     write_text(arguments.output, f"{count} trainable parameters\n")

@@ -104,7 +104,7 @@ CONFIG_EDITS = {
     ),
     "epochs": (setting("training", "epochs", to=3), runs() | SELECTION),
     "weight decay": (setting("training", "weight_decay", to=0.01), runs() | SELECTION),
-    "precision": (setting("training", "precision", to="float32"), {"choose_precision"} | runs() | SELECTION),
+    "precision": (setting("training", "precision", to="float32"), {"choose_precision"} | CHECKS | runs() | SELECTION),
     "test limit": (setting("limit", "test", to=128), tokens("test") | {"examine_data"} | TEST),
     "validation limit": (
         setting("limit", "validation", to=128),
