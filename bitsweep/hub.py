@@ -1,9 +1,15 @@
-"""Downloads from the Hugging Face Hub, its failures told in a sentence. `HF_ENDPOINT` names another Hub."""
+"""Downloads from the Hugging Face Hub, its failures told in a sentence. `HF_ENDPOINT` names another Hub.
 
+Only the fetch rules import this module: all other jobs run with the Hub switched off (`environment.prepare_jobs`).
+"""
+
+import errno
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, hf_hub_download
@@ -17,13 +23,60 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from bitsweep.encoder import choose_files
+from bitsweep.environment import USER_OFFLINE
 from bitsweep.errors import UserError
+from bitsweep.files import canonical_json, read_json, whole_file
+
+# Tries of what huggingface_hub itself tries once only, and the seconds between them, which double.
+TRIES = 5
+FIRST_WAIT = 1.0
+BUSY = (408, 429, 500, 502, 503, 504)
+
+if USER_OFFLINE in os.environ:
+    hub_constants.HF_HUB_OFFLINE = os.environ[USER_OFFLINE].upper() in hub_constants.ENV_VARS_TRUE_VALUES
+
+
+def will_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed in a while: the Hub is busy, or a connection broke."""
+    if isinstance(error, HfHubHTTPError):
+        return error.response is not None and error.response.status_code in BUSY
+    return isinstance(error, httpx2.TransportError)
+
+
+def seconds_to_wait(state: RetryCallState) -> float:
+    """What the Hub asks for by `Retry-After`, else twice the wait before."""
+    response = getattr(state.outcome.exception(), "response", None)
+    asked = response.headers.get("Retry-After", "") if response is not None else ""
+    return float(asked) if asked.isdigit() else FIRST_WAIT * 2 ** (state.attempt_number - 1)
+
+
+def tell(state: RetryCallState) -> None:
+    first_line = str(state.outcome.exception()).splitlines()[0]
+    print(f"The Hub: {first_line}: trying again in {state.next_action.sleep:.0f} s", flush=True)
+
+
+def patiently(call: Callable, *arguments: Any, **options: Any) -> Any:
+    """Calls the Hub, again where a connection broke or the Hub was busy.
+
+    huggingface_hub 2.4 does so when it lists files and asks for a file's size, and it goes on with a broken download
+    where it broke; not so for connections that are reset, answers of 5xx in place of a file, and questions about a
+    repository.
+    """
+    tries = Retrying(
+        retry=retry_if_exception(will_pass),
+        stop=stop_after_attempt(TRIES),
+        wait=seconds_to_wait,
+        before_sleep=tell,
+        reraise=True,
+    )
+    return tries(call, *arguments, **options)
 
 
 @contextmanager
-def told(section: str, name: str, revision: str) -> Iterator[None]:
+def told(section: str, name: str, revision: str | None) -> Iterator[None]:
     """Turns the Hub's failures over `name` at `revision`, from the config's `section`, into a UserError."""
     endpoint = hub_constants.ENDPOINT
     try:
@@ -37,12 +90,19 @@ def told(section: str, name: str, revision: str) -> Iterator[None]:
             f"{section}.revision is {revision!r}, which {name} does not have: correct the commit."
         ) from None
     except RepositoryNotFoundError:
-        raise UserError(f"{section}.name is {name!r}, which {endpoint} does not have: correct the name.") from None
+        raise UserError(
+            f"{section}.name is {name!r}, which {endpoint} does not have: correct the name, or set HF_TOKEN if it is "
+            "private."
+        ) from None
     except (httpx2.TransportError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        if isinstance(error, HfHubHTTPError) and error.response is not None:
-            status = error.response.status_code
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise
+        # What was found out when the file's size was asked for.
+        cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
+        if isinstance(cause, HfHubHTTPError) and cause.response is not None:
             raise UserError(
-                f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name): try again."
+                f"The Hub at {endpoint} answered {cause.response.status_code} for {name!r} ({section}.name) again and "
+                "again: call again later; what has been fetched is kept."
             ) from None
         raise UserError(
             f"The Hub at {endpoint} cannot be reached for {name!r} ({section}.name): check the network and "
@@ -50,17 +110,31 @@ def told(section: str, name: str, revision: str) -> Iterator[None]:
         ) from None
 
 
-def newest_commit(name: str) -> str:
-    """The commit that a data set's main branch is at now. Raises UserError."""
-    with told("data", name, "main"):
-        return HfApi().dataset_info(name).sha
+def pin_revision(section: str, name: str, revision: str | None, kept: str | Path) -> str:
+    """The commit of the repository `name` to take: `revision` where the config's `section` says one.
+
+    Else the newest commit at the first call, which the JSON file `kept` holds for all later ones, by the repository's
+    name. Raises UserError.
+    """
+    if revision:
+        return revision
+    kept = Path(kept)
+    pinned = read_json(kept) if kept.is_file() else {}
+    if name not in pinned:
+        kind = "dataset" if section == "data" else "model"
+        with told(section, name, None):
+            pinned[name] = patiently(HfApi().repo_info, name, repo_type=kind).sha
+        # No output of a rule, so its sum is not noted.
+        with whole_file(kept, lasting=False) as part:
+            part.write_text(canonical_json(pinned), encoding="utf-8")
+    return pinned[name]
 
 
 def download_data_file(name: str, revision: str, file: str) -> Path:
     """One file of a data set, through the Hub's own cache. Raises UserError."""
     with told("data", name, revision):
         try:
-            return Path(hf_hub_download(name, file, repo_type="dataset", revision=revision))
+            return Path(patiently(hf_hub_download, name, file, repo_type="dataset", revision=revision))
         except EntryNotFoundError as error:
             if isinstance(error, LocalEntryNotFoundError):
                 raise
@@ -76,6 +150,6 @@ def downloaded_encoder(name: str, revision: str) -> Iterator[Path]:
         with told("encoder", name, revision):
             names = HfApi().list_repo_files(name, revision=revision)
             for file in choose_files(names, f"{name} at revision {revision}", "encoder.revision"):
-                cached = hf_hub_download(name, file, revision=revision)
+                cached = patiently(hf_hub_download, name, file, revision=revision)
                 (Path(folder) / file).symlink_to(Path(cached).resolve())
         yield Path(folder)

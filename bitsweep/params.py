@@ -10,7 +10,7 @@ from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
 from bitsweep.licences import licences_of
-from bitsweep.settings import FilesData, FolderEncoder, GlueData, PackageData, Settings
+from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubEncoder, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
@@ -105,6 +105,11 @@ def study_grids(settings: Settings) -> dict[str, dict[str, list]]:
     return {mode: {**grid, **own} for mode, grid in settings.grids.items()}
 
 
+def name_commit(repository: HubEncoder) -> str:
+    """A repository on the Hub, with its commit where the config says one."""
+    return f"{repository.name} at {repository.revision}" if repository.revision else repository.name
+
+
 def experiment_text(settings: Settings) -> str:
     """What the report says of the config."""
     data, encoder = settings.data, settings.encoder
@@ -123,7 +128,8 @@ def experiment_text(settings: Settings) -> str:
             "data": described,
             "official_splits": official_splits(settings),
             "test_split": describe_test_split(settings),
-            "encoder": encoder.path if isinstance(encoder, FolderEncoder) else f"{encoder.name} at {encoder.revision}",
+            # Without a commit `summarize` adds the one that was taken.
+            "encoder": encoder.path if isinstance(encoder, FolderEncoder) else name_commit(encoder),
             "max_length": settings.max_length,
             "label_names": settings.label_names,
             "split": settings.split.model_dump(),

@@ -167,8 +167,9 @@ class HubEncoder(Section):
     source: Literal["hub"]
     name: HubName
     """The model's name, as in `prajjwal1/bert-tiny`."""
-    revision: Commit
-    """The commit to take, 40 hexadecimal digits: a branch's name would not stay the same."""
+    revision: Commit | None = None
+    """The commit to take, 40 hexadecimal digits: a branch's name would not stay the same. Null takes the newest one at
+    first and keeps to it, see docs/encoders.md."""
 
 
 class GridSection(Section):

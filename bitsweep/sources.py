@@ -7,7 +7,7 @@ import pandas as pd
 
 from bitsweep.data import clean
 from bitsweep.errors import UserError
-from bitsweep.files import canonical_json, read_json, sha256_file, whole_file
+from bitsweep.files import sha256_file
 from bitsweep.glue import hub_section
 from bitsweep.reading import Table, is_address, read_table, suffix_of
 
@@ -26,7 +26,11 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
         data = hub_section(data["task"], data.get("revision"))
     described: dict = {}
     if data["source"] == "hub":
-        data = {"revision": pinned_revision(data["name"], kept), **data} if "revision" not in data else data
+        # Only here, since a fetch from elsewhere has no use for the Hub's client.
+        from bitsweep.hub import pin_revision
+
+        revision = pin_revision("data", data["name"], data.get("revision"), kept / "revisions.json")
+        data = {**data, "revision": revision}
         described["revision"] = data["revision"]
     columns = {key: data[key] for key in KEYS if key in data}
     if data["source"] == "package":
@@ -45,20 +49,6 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
     strict = data["source"] != "hub"
     rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
     return rows, {**described, "files": files}
-
-
-def pinned_revision(name: str, kept: Path) -> str:
-    """The newest commit of a data set on the Hub at first use, and the same from then on."""
-    from bitsweep.hub import newest_commit
-
-    path = kept / "revisions.json"
-    pinned = read_json(path) if path.is_file() else {}
-    if name not in pinned:
-        pinned[name] = newest_commit(name)
-        # No output of a rule, so its sum is not noted.
-        with whole_file(path, lasting=False) as part:
-            part.write_text(canonical_json(pinned), encoding="utf-8")
-    return pinned[name]
 
 
 def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:

@@ -137,6 +137,8 @@ rule summarize:
         "../envs/bitsweep.yaml"
     params:
         experiment=lambda wildcards: experiment_text(SETTINGS),
+        # No input: the commit that was taken makes nothing stale.
+        pinned=f"{ENCODER}/pinned.json",
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("summarize"),
     shell:
@@ -144,6 +146,7 @@ rule summarize:
         " --costs {input.costs:q} --selection {input.selection:q}"
         " --prices {input.prices:q} --evaluations {input.evaluations:q} --comparison {input.comparison:q}"
         " --precision {input.precision:q} --tokens {input.tokens:q} --examination {input.examination:q} --source {input.source:q}"
+        " --pinned {params.pinned:q}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -17,9 +17,13 @@ def main() -> None:
     if source["source"] == "folder":
         prepare_encoder(source["path"], source["path"], arguments.output)
     else:
-        from bitsweep.hub import downloaded_encoder
+        from bitsweep.hub import downloaded_encoder, pin_revision
 
-        with downloaded_encoder(source["name"], source["revision"]) as folder:
+        # Beside the outputs and none of them, so that it outlives them when the job starts again.
+        kept = arguments.output / "pinned.json"
+        revision = pin_revision("encoder", source["name"], source["revision"], kept)
+        print(f"{source['name']} at {revision}", flush=True)
+        with downloaded_encoder(source["name"], revision) as folder:
             prepare_encoder(folder, source["name"], arguments.output)
     print(f"encoder in {arguments.output}")
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,9 +37,11 @@ class Workspace:
         path.write_text(yaml.safe_dump({**settings, "experiment": name, **changes}))
         return path
 
-    def snakemake(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess:
-        """Calls Snakemake in the workspace; its standard error is with its standard output."""
-        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+    def snakemake(
+        self, *arguments: str | Path, before: Sequence[str] = (), **environment: str
+    ) -> subprocess.CompletedProcess:
+        """Calls Snakemake, behind what `before` has; its standard error is with its standard output."""
+        command = [*before, sys.executable, "-m", "snakemake", *map(str, arguments)]
         return subprocess.run(
             command,
             cwd=self.folder,

@@ -1,11 +1,14 @@
 """Downloads, through the real client, from a stand-in for the Hub on loopback."""
 
+import hashlib
 import io
 import json
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -43,8 +46,8 @@ def repositories(tmp_path_factory):
         "plain_text/test-00000-of-00001.parquet": parquet(20, start=1000),
     }
     return {
-        ("model", "prajjwal1/bert-tiny", COMMIT): {**files, "README.md": b"old"},
         ("model", "prajjwal1/bert-tiny", OTHER): pickled,
+        ("model", "prajjwal1/bert-tiny", COMMIT): {**files, "README.md": b"old"},
         ("dataset", "stanfordnlp/imdb", COMMIT): data,
     }
 
@@ -60,28 +63,109 @@ def config(workspace: Workspace):
     return settings
 
 
-def call(workspace: Workspace, settings: dict, endpoint: str, *arguments: str):
+def call(workspace: Workspace, settings: dict, endpoint: str, *arguments: str, before: Sequence[str] = ()):
     path = workspace.folder / "hub.yaml"
     path.write_text(yaml.safe_dump(settings))
     environment = {"HF_ENDPOINT": endpoint, "HF_HOME": str(workspace.folder / "hf"), "HF_HUB_DISABLE_XET": "1"}
-    return workspace.snakemake("--cores", "2", "--configfile", path, *arguments, **environment)
+    return workspace.snakemake("--cores", "2", "--configfile", path, *arguments, before=before, **environment)
 
 
-def test_the_reference_experiment_runs_from_the_hub(workspace, config, repositories):
+def without_network() -> list[str]:
+    """What to put before a command so that it has no network at all, where the system lets users do that."""
+    command = ["unshare", "--map-root-user", "--net"]
+    try:
+        return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []
+    except OSError:
+        return []
+
+
+def test_the_reference_experiment_runs_from_the_hub_and_only_its_fetch_rules_ask_it(workspace, config, repositories):
+    # The newest commit of the encoder is taken, and kept.
+    del config["encoder"]["revision"]
     with Hub(repositories) as hub:
-        done = call(workspace, config, hub.endpoint)
+        done = call(workspace, config, hub.endpoint, "--until", "fetch_data", "fetch_encoder")
         assert done.returncode == 0, done.stdout
-        asked = hub.requests
+        asked = list(hub.requests)
+        repositories["model", "prajjwal1/bert-tiny", "d" * 40] = {}
+        done = call(workspace, config, hub.endpoint, before=without_network())
+        del repositories["model", "prajjwal1/bert-tiny", "d" * 40]
+        assert done.returncode == 0, done.stdout
+        assert hub.requests == asked
     results = workspace.folder / "results" / "imdb"
     test = pd.read_parquet(results / "data" / "test.parquet")
     assert set(test["text"]) == set(pd.read_parquet(io.BytesIO(parquet(20, start=1000)))["text"])
     summary = yaml.safe_load((results / "report" / "summary.json").read_text())
     assert summary["experiment"]["test_split"] == "official"
     assert summary["modes"]["bitfit"]["trainable_parameters"] == 3_074
+    assert summary["experiment"]["encoder"] == f"prajjwal1/bert-tiny at {COMMIT}"
     # What is not needed is not fetched, and nothing is fetched twice.
     assert not [line for line in asked if "README" in line]
     downloads = [line for line in asked if line.startswith("GET") and "resolve" in line]
     assert len(downloads) == len(set(downloads)) == 5
+
+
+FETCH_ENCODER = """
+import hashlib, sys
+from bitsweep import hub
+from bitsweep.errors import UserError
+
+hub.FIRST_WAIT = 0
+try:
+    revision = hub.pin_revision("encoder", "owner/name", None, "pinned.json")
+    with hub.downloaded_encoder("owner/name", revision) as folder:
+        print(revision, *(hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())))
+except UserError as error:
+    sys.exit(str(error))
+"""
+
+
+def fetch_encoder(folder: Path, hub: Hub) -> subprocess.CompletedProcess:
+    """Fetches owner/name, in a process of its own, since the client reads HF_ENDPOINT once."""
+    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", FETCH_ENCODER]
+    return subprocess.run(
+        command, cwd=folder, env={**environment, "HF_HUB_DISABLE_XET": "1"}, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_busy_hub_and_broken_downloads_are_tried_again_and_the_first_commit_is_kept(tmp_path):
+    # More than huggingface_hub writes at a time.
+    files = {"config.json": b"{}", "model.safetensors": os.urandom(25_000_000), "tokenizer.json": b"{}"}
+    expected = [COMMIT, *(hashlib.sha256(content).hexdigest() for content in files.values())]
+    repositories = {("model", "owner/name", OTHER): {}, ("model", "owner/name", COMMIT): files}
+    weights = f"owner/name/resolve/{COMMIT}/model.safetensors"
+    faults = {
+        "GET api/models/owner/name": [(429, 0), "reset", 503],
+        f"GET api/models/owner/name/tree/{COMMIT}": [503],
+        f"HEAD {weights}": ["reset"],
+        f"GET {weights}": [503, "broken"],
+    }
+    with Hub(repositories, faults) as hub:
+        done = fetch_encoder(tmp_path, hub)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1].split() == expected
+        assert not any(hub.faults.values())
+        # A broken download goes on where it broke.
+        starts = [line.partition(" from ")[2] for line in hub.requests if line.startswith(f"GET {weights}")]
+        assert starts[:2] == ["", ""]
+        assert 0 < int(starts[2]) < 25_000_000
+        # Kept, whatever is newer by now, and downloaded once.
+        repositories["model", "owner/name", "d" * 40] = {}
+        hub.requests.clear()
+        assert fetch_encoder(tmp_path, hub).stdout.splitlines()[-1].split() == expected
+        assert not [line for line in hub.requests if "resolve" in line]
+    assert json.loads((tmp_path / "pinned.json").read_text()) == {"owner/name": COMMIT}
+
+
+def test_a_hub_that_stays_busy_is_told_after_the_last_try(tmp_path):
+    repositories = {("model", "owner/name", COMMIT): {"config.json": b"{}"}}
+    with Hub(repositories, {"GET api/models/owner/name": [429, 503] * 20}) as hub:
+        done = fetch_encoder(tmp_path, hub)
+        assert done.stderr.strip() == (
+            f"The Hub at {hub.endpoint} answered 429 for 'owner/name' (encoder.name) again and again: call again "
+            "later; what has been fetched is kept."
+        )
+        assert len([line for line in hub.requests if line == "GET api/models/owner/name"]) == 5
 
 
 @pytest.mark.parametrize(
