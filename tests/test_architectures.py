@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sentencepiece
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from torch.nn.functional import cross_entropy
@@ -242,6 +243,25 @@ def test_a_decoder_without_a_padding_token_gets_the_one_that_ends_its_texts(tmp_
     empty, text = encode(load_tokenizer(tmp_path, 16), ["", "a fine film"])
     assert empty.ids == [0]
     assert 0 not in text.ids
+
+
+def test_a_tokenizer_that_is_a_sentencepiece_model_alone_is_read(tmp_path):
+    """As the authors of DeBERTa version 3 publish theirs."""
+    source = tmp_path / "source"
+    write_encoder(source, "deberta-v2", vocab_size=400)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (source / name).unlink()
+    pieces = {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"}
+    ids = {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    with (source / "spm.model").open("wb") as file:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(GOOD + BAD), model_writer=file, vocab_size=40, minloglevel=2, **pieces, **ids
+        )
+    prepare_encoder(source, "encoder", tmp_path)
+    (encoding,) = encode(load_tokenizer(tmp_path, 16), ["a fine film"])
+    assert encoding.tokens[:3] == ["[CLS]", "▁a", "▁fine"]
+    assert encoding.tokens[-1] == "[SEP]"
+    assert try_mode(tmp_path, 2, BUILT_IN["head"], 16, "float32") == TWO_LAYERS
 
 
 def test_weights_in_several_files_are_the_same_weights(tmp_path):

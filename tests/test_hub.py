@@ -168,6 +168,28 @@ def test_a_hub_that_stays_busy_is_told_after_the_last_try(tmp_path):
         assert len([line for line in hub.requests if line == "GET api/models/owner/name"]) == 5
 
 
+@pytest.mark.parametrize(("setting", "offline"), [("", "False"), ("1", "True")])
+def test_only_the_fetch_rules_may_ask_the_hub_unless_the_user_forbids_it(setting, offline):
+    code = """
+from bitsweep.environment import prepare_jobs
+
+# Snakemake reads the workflow again in each job.
+for _ in range(2):
+    prepare_jobs(".", "results/x", "{}")
+from huggingface_hub import is_offline_mode
+
+print(is_offline_mode())
+import bitsweep.hub
+
+print(is_offline_mode())
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "BITSWEEP_HUB_OFFLINE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**environment, "HF_HUB_OFFLINE": setting}, capture_output=True
+    )
+    assert done.stdout.decode().split() == ["True", offline], done.stderr
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "words"),
     [
