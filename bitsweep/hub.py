@@ -25,7 +25,7 @@ from huggingface_hub.errors import (
 )
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from bitsweep.encoder import choose_files
+from bitsweep.encoder import choose_files, in_short
 from bitsweep.environment import USER_OFFLINE
 from bitsweep.errors import UserError
 from bitsweep.files import canonical_json, read_json, whole_file
@@ -94,15 +94,23 @@ def told(section: str, name: str, revision: str | None) -> Iterator[None]:
             f"{section}.name is {name!r}, which {endpoint} does not have: correct the name, or set HF_TOKEN if it is "
             "private."
         ) from None
-    except (httpx2.TransportError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+    # hf_xet, by which large files come from the real Hub, has no class of its own for what goes wrong there.
+    except (httpx2.TransportError, LocalEntryNotFoundError, OSError, RuntimeError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
         # What was found out when the file's size was asked for.
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
+            status = cause.response.status_code
+            remedy = "call again later; what has been fetched is kept" if status in BUSY else "check HF_TOKEN"
             raise UserError(
-                f"The Hub at {endpoint} answered {cause.response.status_code} for {name!r} ({section}.name) again and "
-                "again: call again later; what has been fetched is kept."
+                f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name)"
+                f"{' again and again' if status in BUSY else ''}: {remedy}."
+            ) from None
+        if not isinstance(error, httpx2.TransportError | LocalEntryNotFoundError | OfflineModeIsEnabled):
+            raise UserError(
+                f"The download of {name!r} ({section}.name) from {endpoint} failed ({in_short(error)}): call again; "
+                "what has been fetched is kept."
             ) from None
         raise UserError(
             f"The Hub at {endpoint} cannot be reached for {name!r} ({section}.name): check the network and "
