@@ -21,6 +21,8 @@ from bitsweep.training import Run
 
 # A process's start, and what Snakemake does for a job.
 START_SECONDS = 5.0
+# What comes before the runs and after them, the report above all.
+OTHER_SECONDS = 20.0
 # Batch sizes between which the time of a step is drawn as a line.
 SMALL, LARGE = 8, 32
 # Examples that are timed; fewer of large encoders.
@@ -80,14 +82,14 @@ def measure_mode(encoder: Path, tokens: Tokens, labels: int, mode: str, verdict:
 def sweep_seconds(
     speeds: Mapping[str, Speed], grids: Mapping[str, Mapping], sizes: Mapping[str, int], epochs: int, cores: int
 ) -> float:
-    """Seconds of all runs of a grid, as many at a time as there are cores; `sizes` has the rows of each split."""
+    """Seconds of a sweep, as many runs at a time as there are cores; `sizes` has the rows of each split."""
     total = sum(
         speeds[mode].run_seconds(size, sizes["train"], sizes["validation"], epochs)
         for mode, grid in grids.items()
         for size in grid["batch_size"]
         for _ in grid["learning_rate"]
     )
-    return total / cores
+    return OTHER_SECONDS + total / cores
 
 
 def disk_bytes(

@@ -73,9 +73,13 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
     """A prepared encoder's folder for the length of the block, and its section of the config."""
     # Whole, before anything imports parts of it: what loads a model needs tensors without data.
     import torch  # noqa: F401
+    from transformers.utils import logging
 
     from bitsweep.encoder import prepare_encoder
 
+    # That the head is drawn anew is meant, and nothing to tell.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         if Path(name).is_dir():
             prepare_encoder(name, name, folder)
@@ -169,7 +173,9 @@ def main() -> None:
     runs = sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in plan.grids.values())
     used = f"{plan.train_limit:,} of its rows train (limit.train)" if plan.train_limit else "all rows are used"
     print(f"Wrote {target}: {runs} runs, {used}.")
-    print(f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and {disk / 1e6:,.0f} MB in results/{name}/.")
+    print(
+        f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and up to {disk / 1e6:,.0f} MB in results/{name}/."
+    )
     if plan.seconds > 60 * arguments.minutes:
         print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs in it.")
     print(f"Next: .venv/bin/snakemake --cores all --configfile {target}")
