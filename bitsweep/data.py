@@ -140,11 +140,12 @@ def shuffle(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def hold_out(rows: pd.DataFrame, share: float, seed: int, stratified: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows less a share of them, and that share. Raises UserError where the rows do not allow it."""
-    from datasets import ClassLabel, Dataset
+    from datasets import ClassLabel, Dataset, Features, Value
 
-    numbers = Dataset.from_dict({"row": range(len(rows)), "label": rows["label"].tolist()})
-    if stratified:
-        numbers = numbers.cast_column("label", ClassLabel(num_classes=int(rows["label"].max()) + 1))
+    # Typed from the start: a cast of the column would go through the whole machinery of `Dataset.map`.
+    features = Features({"row": Value("int64"), "label": ClassLabel(num_classes=int(rows["label"].max()) + 1)})
+    columns = {"row": list(range(len(rows))), "label": rows["label"].tolist()}
+    numbers = Dataset.from_dict(columns, features=features)
     try:
         parts = numbers.train_test_split(share, seed=seed, stratify_by_column="label" if stratified else None)
     except ValueError as error:
