@@ -83,13 +83,15 @@ rule export_card:
         "../envs/bitsweep.yaml"
     params:
         experiment=lambda wildcards: export_text(SETTINGS, wildcards.mode),
+        pinned=f"{ENCODER}/pinned.json",
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         code=fingerprint("export_card"),
     shell:
         "python -m scripts.export_card --mode {wildcards.mode} --experiment {params.experiment:q}"
         " --selection {input.selection:q} --prices {input.prices:q} --scores {input.scores:q}"
         " --predictions {input.predictions:q} --precision {input.precision:q} --runs {params.runs:q}"
-        " --train {input.train:q} --calibration {input.calibration:q} --output {output:q} > {log:q} 2>&1"
+        " --train {input.train:q} --calibration {input.calibration:q} --pinned {params.pinned:q}"
+        " --output {output:q} > {log:q} 2>&1"
 
 
 rule convert_mode:

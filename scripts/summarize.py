@@ -11,6 +11,7 @@ from bitsweep.environment import commit_of
 from bitsweep.errors import run
 from bitsweep.examination import data_table, find_doubts
 from bitsweep.files import read_json, write_json
+from bitsweep.pinned import add_commit
 from bitsweep.summary import summarize
 from bitsweep.tokens import load_tokens
 
@@ -28,15 +29,13 @@ def main() -> None:
     parser.add_argument("--tokens", required=True, nargs=3, help="tokenized training, validation and test split")
     parser.add_argument("--examination", required=True, help="JSON file that examine_data wrote")
     parser.add_argument("--source", required=True, help="JSON file of what fetch_data took")
-    parser.add_argument("--pinned", type=Path, help="JSON file of the commit taken where the config names none")
+    parser.add_argument("--pinned", required=True, type=Path, help="JSON file of the encoder's commit, if it is there")
     parser.add_argument("--output", required=True, type=Path, help="folder of the report to write to")
     arguments = parser.parse_args()
     experiment = arguments.experiment
     sizes = [len(load_tokens(path)) for path in arguments.tokens]
     experiment["examples"] = dict(zip(("train", "validation", "test"), sizes, strict=True))
-    pinned = read_json(arguments.pinned) if arguments.pinned and arguments.pinned.is_file() else {}
-    if commit := pinned.get(experiment["encoder"]):
-        experiment["encoder"] += f" at {commit}"
+    add_commit(experiment, arguments.pinned)
     runs, costs = pd.read_csv(arguments.runs), pd.read_csv(arguments.costs)
     environment = {
         **read_json(arguments.precision),
