@@ -100,7 +100,8 @@ rule predict:
 
 
 # On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
-# tokenize_split, examine_data, choose_precision, the runs, evaluations and the statistics over many resamples.
+# tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions, and the statistics
+# over many resamples.
 localrules:
     all,
     study,
@@ -110,7 +111,6 @@ localrules:
     fetch_data,
     fetch_encoder,
     split_data,
-    check_mode,
     collect_runs,
     select_runs,
     confirm_runs,

@@ -3,6 +3,7 @@
 The numbers are bounds for a cluster's scheduler, not forecasts; `benchmarks/demand.py` shows them beside what is taken.
 """
 
+import contextlib
 import json
 import math
 import statistics
@@ -25,7 +26,7 @@ OTHER_NAMES = {
 TRAINING_TOKENS, EVALUATION_TOKENS = 4096, 8192
 # A core's work on matrices, GFLOP/s: what an older one does in float32.
 GFLOPS = 20.0
-# Rows of the training split where it has no limit.
+# Rows of a split where they are not known; of the validation split a fifth.
 UNKNOWN_ROWS = 25_000
 # From a process's start to its first step.
 START_SECONDS = 5.0
@@ -72,9 +73,12 @@ def find_shape(settings: Settings, prepared: Path) -> Shape:
 class Demand:
     """What the runs of an experiment ask for; a run is its cell of the grid, as it stands in paths."""
 
-    def __init__(self, settings: Settings, shape: Shape) -> None:
+    def __init__(self, settings: Settings, shape: Shape, rows: Path | None = None) -> None:
+        """`rows` is the file with the sizes of the splits, once split_data has written it."""
         self.settings = settings
         self.shape = shape
+        self.rows = rows
+        self.sizes: dict[str, int] = {}
         # How much longer runs take than predicted; None until one has been measured.
         self.measured: float | None = None
 
@@ -92,6 +96,15 @@ class Demand:
                 break
         self.measured = statistics.median(ratios) if ratios else None
 
+    def examples(self, split: str) -> int:
+        """Rows that a split has: its limit, else what is known of the data."""
+        if limit := getattr(self.settings.limit, split):
+            return limit
+        if not self.sizes and self.rows:
+            with contextlib.suppress(OSError, ValueError):
+                self.sizes = json.loads(self.rows.read_text(encoding="utf-8"))
+        return self.sizes.get(split, UNKNOWN_ROWS // 5 if split == "validation" else UNKNOWN_ROWS)
+
     def example_operations(self) -> float:
         """Operations of the matrix products of one forward pass over the longest text; backward are twice as many."""
         shape, length = self.shape, self.settings.max_length
@@ -100,8 +113,7 @@ class Demand:
     def predict_seconds(self, run: Mapping[str, str]) -> float:
         """Seconds of a run on cores that do GFLOPS, without its start."""
         settings, shape = self.settings, self.shape
-        examples = int(run.get("train_size") or settings.limit.train or UNKNOWN_ROWS)
-        checked = settings.limit.validation or UNKNOWN_ROWS // 5
+        examples, checked = int(run.get("train_size") or self.examples("train")), self.examples("validation")
         operations = (3 * examples + checked) * self.example_operations()
         # AdamW over all parameters at every step counts as some twenty operations each.
         size = run["batch_size"]
@@ -120,8 +132,8 @@ class Demand:
 
     def evaluation_minutes(self, runs: int, attempt: int) -> int:
         """The time limit to ask for to evaluate so many runs on the test split."""
-        examples = self.settings.limit.test or UNKNOWN_ROWS
-        seconds = runs * examples * self.example_operations() / (GFLOPS * 1e9 * self.settings.training.threads)
+        operations = runs * self.examples("test") * self.example_operations()
+        seconds = operations / (GFLOPS * 1e9 * self.settings.training.threads)
         return math.ceil((300 + 6 * seconds) / 60) * 2 ** (attempt - 1)
 
     def memory_mb(self, run: Mapping[str, str], attempt: int) -> int:

@@ -1,8 +1,10 @@
 """Texts to token ids, by the encoder's own tokenizer."""
 
 from pathlib import Path
+from typing import NamedTuple
 
-from tokenizers import Encoding, Tokenizer
+import numpy as np
+from tokenizers import Tokenizer
 
 from bitsweep.files import read_json
 
@@ -33,11 +35,19 @@ def padding(encoder: str | Path, tokenizer: Tokenizer) -> tuple[int, str]:
     return pad_id, tokenizer.id_to_token(pad_id) or "[PAD]"
 
 
+class Encoding(NamedTuple):
+    """A text's tokens and their types: int32 of shape (tokens,), a hundredth of what tokenizers keeps of each text."""
+
+    ids: np.ndarray
+    type_ids: np.ndarray
+
+
 def encode(tokenizer: Tokenizer, texts: list[str] | list[tuple[str, str]], size: int = 1000) -> list[Encoding]:
     """Tokenizes texts or pairs of them, `size` at a time, with a line of progress each ten thousand."""
     encodings: list[Encoding] = []
     for start in range(0, len(texts), size):
-        encodings += tokenizer.encode_batch(texts[start : start + size])
+        for found in tokenizer.encode_batch(texts[start : start + size]):
+            encodings.append(Encoding(np.array(found.ids, np.int32), np.array(found.type_ids, np.int32)))
         if len(encodings) % 10_000 == 0:
             print(f"{len(encodings)} of {len(texts)} texts tokenized", flush=True)
     return encodings

@@ -61,7 +61,7 @@ class Tokens:
 
 
 def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:
-    """Writes `tokenizers.Encoding`s and their labels."""
+    """Writes `tokenization.Encoding`s and their labels."""
     lengths = [len(encoding.ids) for encoding in encodings]
     tensors = {
         "input_ids": torch.tensor(np.concatenate([e.ids for e in encodings]), dtype=torch.int32),

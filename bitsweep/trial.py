@@ -80,6 +80,7 @@ def run_once(encoder: Path, labels: int, mode: dict, max_length: int, precision:
         device="cpu",
         threads=1,
     )
+    torch.set_num_threads(1)
     tokens = trial_tokens(encoder, labels, max_length)
     model = build_classifier(encoder, labels, seed=0)
     rows, largest = model.get_input_embeddings().weight.shape[0], int(tokens.input_ids.max())

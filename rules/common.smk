@@ -90,7 +90,7 @@ if SETTINGS.study:
     STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # What runs ask of a machine or a cluster.
-DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)))
+DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"))
 
 # Once, not once a job: they read files.
 ENCODER_TEXT = encoder_text(SETTINGS)

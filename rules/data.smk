@@ -7,7 +7,8 @@
 rule fetch_data:
     """Takes the labelled rows, and the splits that the source has besides, from where they are."""
     input:
-        local_files(SETTINGS),
+        # Never in a cluster's object store.
+        local(local_files(SETTINGS)),
     output:
         f"{RESULTS}/data/source/source.json",
         labelled=f"{RESULTS}/data/source/labelled.parquet",
@@ -78,6 +79,10 @@ rule tokenize_split:
         f"{RESULTS}/logs/tokenize_split/{{split}}.log",
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        # Texts and tokens are in memory.
+        mem_mb=lambda wildcards, input, attempt: int(2000 + 12 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
         limit=lambda wildcards: canonical_json(getattr(SETTINGS.limit, wildcards.split)),
         encoder=lambda wildcards, input: os.path.dirname(input.tokenizer),
@@ -103,6 +108,10 @@ rule examine_data:
     priority: 100
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        # Texts and tokens are in memory.
+        mem_mb=lambda wildcards, input, attempt: int(2000 + 12 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
         limits=lambda wildcards: canonical_json(SETTINGS.limit.model_dump()),
         encoder=lambda wildcards, input: os.path.dirname(input.tokenizer),
@@ -128,6 +137,8 @@ rule check_mode:
     priority: 100
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": "8"}, attempt),
     params:
         # The limits are no param (prepare_jobs sets them): training waits for this check, and another limit of the test
         # split must not train again. Where rows and limits are known, they are checked before any job (sweep.py).

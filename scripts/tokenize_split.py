@@ -28,10 +28,9 @@ def main() -> None:
     if arguments.split != "test":
         check_classes(rows["label"], arguments.labels, arguments.split)
     encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), texts_of(rows))
-    cut = sum(len(encoding.overflowing) > 0 for encoding in encodings)
     save_tokens(arguments.output, encodings, rows["label"].tolist())
     tokens = sum(len(encoding.ids) for encoding in encodings)
-    print(f"{arguments.split}: {len(rows)} texts, {tokens} tokens, {cut} texts cut to {arguments.max_length} tokens")
+    print(f"{arguments.split}: {len(rows)} texts, {tokens} tokens")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,18 @@ def test_larger_batches_texts_and_encoders_ask_for_more():
     assert demand(training={"epochs": 400}).minutes(RUN, 1) > 10 * demand(training={"epochs": 4}).minutes(RUN, 1)
 
 
+def test_rows_are_counted_once_they_are_known(tmp_path):
+    """They are not before the data are split."""
+    asked = demand(limit={})
+    asked.rows = tmp_path / "rows.json"
+    unknown = asked.predict_seconds(RUN)
+    asked.rows.write_text('{"train": 400000, "validation": 5000, "test": 5000}')
+    assert asked.predict_seconds(RUN) > 10 * unknown
+    limited = demand(limit={"train": 500, "validation": 100})
+    limited.rows = asked.rows
+    assert limited.predict_seconds(RUN) < 0.1 * unknown
+
+
 def test_a_job_that_was_killed_asks_for_twice_as_much():
     asked = demand()
     for ask in (asked.memory_mb, asked.minutes):

@@ -31,9 +31,9 @@ def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, finished
     profile = ["--profile", "profiles/cluster-generic", "--cores", "2", "--seconds-between-status-checks", "1"]
     done = workspace.snakemake(*profile, "--configfile", "configs/small.yaml")
     assert done.returncode == 0, done.stdout
-    # Precision, three splits, their examination, one job for all eight runs, the price of picking, two evaluations, and
-    # their comparison.
-    assert done.stdout.count("with external jobid") == 10
+    # Precision, three splits, their examination, two modes' trials, one job for all eight runs, the price of picking,
+    # two evaluations, and their comparison.
+    assert done.stdout.count("with external jobid") == 12
     expected = compared_files(finished.folder / "results" / "small")
     assert len(expected) > 40
     assert compared_files(workspace.folder / "results" / "small") == expected

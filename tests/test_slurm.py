@@ -141,9 +141,9 @@ def test_a_sweep_through_slurm_equals_a_local_one_though_a_run_fails_at_first(sl
     done = workspace.snakemake(*PROFILE, "--configfile", "configs/small.yaml")
     assert done.returncode == 0, done.stdout
     assert "It fails, once." in done.stdout
-    # Precision, three splits, their examination, one job for all eight runs and its retry, the price of picking, two
-    # evaluations, and their comparison.
-    assert done.stdout.count("has been submitted with SLURM jobid") == 11
+    # Precision, three splits, their examination, two modes' trials, one job for all eight runs and its retry, the price
+    # of picking, two evaluations, and their comparison.
+    assert done.stdout.count("has been submitted with SLURM jobid") == 13
     assert logs(workspace).count("taken as it was kept") >= 2
     expected = compared_files(finished.folder / "results" / "small")
     assert len(expected) > 40

@@ -57,7 +57,8 @@ has_left() {
     lsf) answer=$(bjobs -noheader -o stat "$1" 2>&1) || true ;;
     pbs) answer=$(qstat -f "$1" 2>&1) || true ;;
   esac
-  grep -Eq 'do not exist|^(DONE|EXIT)|is not found|Unknown Job|has finished|job_state = [CFX]' <<< "$answer"
+  # At the beginnings of lines, since answers may hold the job's whole environment.
+  grep -Eq '^(Following jobs do not exist|(DONE|EXIT)$|Job <[0-9]+> is not found|qstat: .*(Unknown Job|has finished)| *job_state = [CFX]$)' <<< "$answer"
 }
 
 status() {
