@@ -241,7 +241,7 @@ def test_a_decoder_without_a_padding_token_gets_the_one_that_ends_its_texts(tmp_
     assert read_json(tmp_path / "tokenizer_config.json")["pad_token"] == "<|endoftext|>"
     # The empty text is one such token; others have no special ones.
     empty, text = encode(load_tokenizer(tmp_path, 16), ["", "a fine film"])
-    assert empty.ids == [0]
+    assert empty.ids.tolist() == [0]
     assert 0 not in text.ids
 
 

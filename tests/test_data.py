@@ -193,4 +193,4 @@ def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
 def test_pairs_have_token_types_and_the_longer_text_is_cut_first(encoder):
     (encoding,) = encode(load_tokenizer(encoder, 9), [("a film", "one two three four five six seven")])
     assert encoding.tokens == ["[CLS]", "a", "film", "[SEP]", "one", "two", "three", "four", "[SEP]"]
-    assert encoding.type_ids == [0] * 4 + [1] * 5
+    assert encoding.type_ids.tolist() == [0] * 4 + [1] * 5
