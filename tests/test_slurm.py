@@ -96,6 +96,18 @@ def checkpoints(workspace: Workspace) -> list[Path]:
     return list((workspace.folder / "results").glob("*/runs/*/*/*/*/.checkpoint.safetensors"))
 
 
+@contextlib.contextmanager
+def started(workspace: Workspace, *arguments: str | Path, log: Path) -> Iterator[subprocess.Popen]:
+    """A call of Snakemake at work, which ends with the block."""
+    process = workspace.start(*arguments, log=log)
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def trainer(job: str) -> int:
     """The process that trains in a Slurm job."""
     for folder in Path("/proc").glob("[0-9]*"):
@@ -157,11 +169,9 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     # One run fills a node, and the other node takes none: one job runs and three wait.
     ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
     log = tmp_path / "killed.log"
-    process = workspace.start(*call, "--set-threads", "train_run=2", log=log)
-    wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
-    left = {*jobs("RUNNING"), *jobs("PENDING")}
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with started(workspace, *call, "--set-threads", "train_run=2", log=log):
+        wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
+        left = {*jobs("RUNNING"), *jobs("PENDING")}
     ask("scontrol", "update", "nodename=node2", "state=resume")
     done = workspace.snakemake(*call)
     assert done.returncode == 0, done.stdout
@@ -180,28 +190,29 @@ def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, sl
     # Two runs fill a node, and the other node takes none: two jobs run and two wait.
     ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
     log = tmp_path / "faults.log"
-    process = workspace.start("--set-resources", scarce, *call, log=log)
-    ask("scancel", wait_for(lambda: jobs("PENDING"))[0])
-    # One that hangs is ended by its limit, for which Slurm looks each half a minute.
-    hung = wait_for(lambda: next((job for job in jobs("RUNNING") if trainer(job)), None))
-    os.kill(trainer(hung), signal.SIGSTOP)
-    ask("scontrol", "update", f"jobid={hung}", "endtime=now+1second")
-    ask("scontrol", "update", "nodename=node2", "state=resume")
-    another = wait_for(lambda: next((job for job in jobs("RUNNING") if job != hung and trainer(job)), None))
-    ask("scancel", another)
-    wait_for(lambda: f"Time limit exhausted for JobId={hung}" in (slurm / "slurmctld.log").read_text())
-    controller = int((slurm / "slurmctld.pid").read_text())
-    os.kill(controller, signal.SIGTERM)
-    wait_for(lambda: not Path(f"/proc/{controller}").exists())
-    subprocess.run(["slurmctld"], check=True)
-    node = wait_for(lambda: ask("squeue", "--noheader", "--states=RUNNING", "--format=%N").split())[0]
-    ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    ask("scontrol", "update", f"nodename={node}", "state=resume")
-    # Slurm lets such a job wait for two minutes before it starts it anew.
-    for job in wait_for(lambda: jobs("PENDING")):
-        ask("scontrol", "update", f"jobid={job}", "starttime=now")
-    kept = wait_for(lambda: finished_runs(workspace))
-    assert process.wait(300) == 0, log.read_text()
+    with started(workspace, "--set-resources", scarce, *call, log=log) as process:
+        ask("scancel", wait_for(lambda: jobs("PENDING"))[0])
+        # One that hangs is ended by its limit, for which Slurm looks each half a minute.
+        hung = wait_for(lambda: next((job for job in jobs("RUNNING") if trainer(job)), None))
+        os.kill(trainer(hung), signal.SIGSTOP)
+        ask("scontrol", "update", f"jobid={hung}", "endtime=now+1second")
+        ask("scontrol", "update", "nodename=node2", "state=resume")
+        another = wait_for(lambda: next((job for job in jobs("RUNNING") if job != hung and trainer(job)), None))
+        ask("scancel", another)
+        wait_for(lambda: f"Time limit exhausted for JobId={hung}" in (slurm / "slurmctld.log").read_text())
+        controller = int((slurm / "slurmctld.pid").read_text())
+        os.kill(controller, signal.SIGTERM)
+        wait_for(lambda: not Path(f"/proc/{controller}").exists())
+        subprocess.run(["slurmctld"], check=True)
+        wait_for(lambda: "is UP" in subprocess.run(["scontrol", "ping"], capture_output=True, text=True).stdout)
+        node = wait_for(lambda: ask("squeue", "--noheader", "--states=RUNNING", "--format=%N").split())[0]
+        ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+        ask("scontrol", "update", f"nodename={node}", "state=resume")
+        # Slurm lets such a job wait for two minutes before it starts it anew.
+        for job in wait_for(lambda: jobs("PENDING")):
+            ask("scontrol", "update", f"jobid={job}", "starttime=now")
+        kept = wait_for(lambda: finished_runs(workspace))
+        assert process.wait(300) == 0, log.read_text()
     assert compared_files(workspace.folder / "results" / "slow") == slow
     assert finished_runs(workspace).items() >= kept.items()
     told = (slurm / "slurmctld.log").read_text()
