@@ -8,7 +8,7 @@ from pathlib import Path
 from bitsweep.audit import check_records, note_settings, set_aside_damaged, set_aside_failed
 from bitsweep.data import check_limits
 from bitsweep.errors import JOBS, UserError
-from bitsweep.files import read_json
+from bitsweep.files import read_json, sha256_file
 from bitsweep.locking import take, waited_for
 from bitsweep.slurm import cancel_left_jobs
 
@@ -26,7 +26,7 @@ class Sweep:
         self.results = Path(results)
         self.limits = json.loads(limits)
         self.rows_of = rows_of
-        self.sources = [Path(source) for source in sources]
+        self.sources = sources
         self.settings = settings
         self.looked_over = False
         self.lock = None
@@ -62,12 +62,22 @@ class Sweep:
     def check_rows(self) -> None:
         """Raises UserError where a split is known to have fewer rows than its limit."""
         path = self.results / "data" / "rows.json"
-        if path.exists() and any(source.stat().st_mtime > path.stat().st_mtime for source in self.sources):
-            # They may have other rows by now: check_mode will see.
-            return
         rows = read_json(path) if path.exists() else {}
-        if rows.get("rows_of") == self.rows_of:
+        if rows.get("rows_of") != self.rows_of:
+            return
+        try:
             check_limits(rows, self.limits)
+        except UserError:
+            # The rows may be others by now: in doubt check_mode will see.
+            if self.rows_are_of(self.results / "data" / "source" / "source.json", path):
+                raise
+
+    def rows_are_of(self, source: Path, rows: Path) -> bool:
+        """Whether the user's files are what was fetched, by their content, and was split into rows after that."""
+        if not source.exists() or source.stat().st_mtime > rows.stat().st_mtime:
+            return False
+        fetched = {file["name"]: file["sha256"] for file in read_json(source).get("files", {}).values()}
+        return all(fetched.get(file) == sha256_file(file) for file in self.sources)
 
     def start(self) -> None:
         """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running.

@@ -6,6 +6,7 @@ Most mistakes are put to the functions that Snakefile and jobs call; a few go th
 import copy
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ import yaml
 from bitsweep.config import load_settings
 from bitsweep.data import check_classes, split_rows
 from bitsweep.errors import UserError
+from bitsweep.files import sha256_file, write_json
 from bitsweep.params import data_text, official_splits
 from bitsweep.sources import fetch
+from bitsweep.sweep import Sweep
 from tests.conftest import ROOT
 
 GOOD = "text,label\n" + "".join(f"text {row},{row % 2}\n" for row in range(40))
@@ -189,3 +192,16 @@ def test_a_mistake_in_the_data_stops_the_real_workflow_before_any_training(works
     assert f"Error: {SENTENCES['labels with decimals']}" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (workspace.folder / "results" / "mistaken" / "runs").exists()
+
+
+def test_rows_of_a_file_that_has_been_replaced_refuse_no_limit_whatever_its_time(folder):
+    write(folder, {})
+    source = folder / "results" / "data" / "source" / "source.json"
+    write_json(source, {"files": {"train": {"name": "rows.csv", "sha256": sha256_file("rows.csv")}}})
+    write_json(folder / "results" / "data" / "rows.json", {"rows_of": "key", "train": 16, "validation": 2, "test": 2})
+    sweep = Sweep("results", "key", {}, '{"train": 50}', ["rows.csv"])
+    with pytest.raises(UserError, match=r"limit.train is 50, but the split has 16 rows"):
+        sweep.check_rows()
+    (folder / "rows.csv").write_text(GOOD * 2)
+    os.utime("rows.csv", (0, 0))
+    sweep.check_rows()
