@@ -10,6 +10,7 @@ from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
 from bitsweep.licences import licences_of
+from bitsweep.reading import folder_files, told
 from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubEncoder, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
@@ -32,9 +33,10 @@ def data_text(settings: Settings) -> str:
 
 
 def sha256_folder(folder: str) -> str:
-    """Hexadecimal SHA-256 of the names and the content of all files below a folder."""
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    text = canonical_json([(path.relative_to(folder).as_posix(), sha256_file(path)) for path in files])
+    """Hexadecimal SHA-256 of the names and the content of the texts in a folder. Raises UserError."""
+    with told(folder):
+        files = sorted(file for files in folder_files(Path(folder), folder).values() for file in files)
+        text = canonical_json([(path.relative_to(folder).as_posix(), sha256_file(path)) for path in files])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -59,9 +61,9 @@ def encoder_text(settings: Settings) -> str:
     return canonical_json(source)
 
 
-def split_key(settings: Settings) -> str:
-    """A short name of what the rows of all splits are made from."""
-    return key_of([data_text(settings), section_text(settings, "split")])
+def split_key(settings: Settings, data: str) -> str:
+    """A short name of what the rows of all splits are made from; `data` is what `data_text` gives."""
+    return key_of([data, section_text(settings, "split")])
 
 
 def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:

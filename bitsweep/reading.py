@@ -277,10 +277,14 @@ def label_folders(path: Path, name: str) -> list[Path]:
     return folders
 
 
+def folder_files(path: Path, name: str) -> dict[Path, list[Path]]:
+    """The files that `read_folder` reads, by their label's folder."""
+    return {folder: sorted(folder.glob("*.txt")) for folder in label_folders(path, name)}
+
+
 def read_folder(path: Path, name: str) -> Table:
     texts, labels, places = [], [], []
-    for folder in label_folders(path, name):
-        files = sorted(folder.glob("*.txt"))
+    for folder, files in folder_files(path, name).items():
         if not files:
             raise UserError(f"{name} has no .txt files in {folder.name}: put its texts there, or remove the folder.")
         for file in files:

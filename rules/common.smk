@@ -95,7 +95,7 @@ DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/
 # Once, not once a job: they read files.
 ENCODER_TEXT = encoder_text(SETTINGS)
 DATA_TEXT = data_text(SETTINGS)
-SPLIT_KEY = split_key(SETTINGS)
+SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
 
 # The source's own splits besides the labelled rows.
 OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]

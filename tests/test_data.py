@@ -14,7 +14,7 @@ from bitsweep.config import load_settings
 from bitsweep.data import check_classes, check_limit, clean, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
-from bitsweep.params import data_text
+from bitsweep.params import data_text, sha256_folder
 from bitsweep.reading import SUFFIXES
 from bitsweep.sources import fetch, read_package
 from bitsweep.tokenization import encode, load_tokenizer
@@ -152,6 +152,20 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path, kind):
     if kind:
         assert rows["pair"].tolist() == ["NA", "I liked, it", "Über\nlang"]
         assert described["files"]["train"]["sha256"] == sha256_file(path)
+
+
+def test_a_folder_s_sum_is_that_of_the_texts_that_are_read(tmp_path):
+    folder, elsewhere = tmp_path / "rows", tmp_path / "elsewhere"
+    for path in (folder / "bad", elsewhere):
+        path.mkdir(parents=True)
+        (path / "1.txt").write_text("a text")
+    (folder / "good").symlink_to(elsewhere)
+    before = sha256_folder(str(folder))
+    (folder / ".DS_Store").touch()
+    (folder / "good" / "notes.md").touch()
+    assert sha256_folder(str(folder)) == before
+    (elsewhere / "1.txt").write_text("another text")
+    assert sha256_folder(str(folder)) != before
 
 
 class Web(SimpleHTTPRequestHandler):
