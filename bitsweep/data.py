@@ -83,14 +83,19 @@ def number_of(label: object, classes: int, numbers: dict[str, int] | None, table
     )
 
 
-def check_classes(labels: Sequence[int], classes: int, split: str) -> None:
-    """Raises UserError where the rows of a split have one label alone, or lack any of 0 to `classes` - 1."""
+def check_classes(labels: Sequence[int], classes: int, split: str, limit: int | None = None) -> None:
+    """Raises UserError where the rows of a split have one label alone, or training rows lack any of 0 to `classes` - 1.
+
+    `limit` is how many rows the split was cut to. Validation rows that lack a label can select: the report tells it.
+    """
     found = sorted(set(labels))
     missing = [str(label) for label in range(classes) if label not in found]
-    remedy = f"raise limit.{split}, set split.stratified to true, or give the data more of them"
+    remedy = "give it rows with the others, or set split.stratified to true where rows are held out"
+    if limit:
+        remedy = f"raise limit.{split}, {remedy}"
     if len(found) == 1:
         raise UserError(f"The {split} split has one label alone, {found[0]}: {remedy}.")
-    if missing:
+    if missing and split == "train":
         raise UserError(
             f"The {split} split has no row with label {', '.join(missing)} (label_names names them from 0): {remedy}, "
             "or take it out of label_names."
@@ -120,7 +125,8 @@ def split_rows(
     if "validation" in official:
         train, rest = shuffle(labelled, seed), official["validation"]
     else:
-        train, rest = hold_out(labelled, held_out, seed, stratified)
+        told = f"split.held_out is {held_out}"
+        train, rest = hold_out(labelled, held_out, seed, stratified, told, "set split.held_out nearer to 0.5")
     if "test" in official:
         return train, rest, official["test"]
     if len(rest) < 2:
@@ -129,7 +135,10 @@ def split_rows(
             remedy = f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it"
         raise UserError(f"{len(rest)} row(s) are too few to validate and to test: {remedy}.")
     if stratified:
-        return train, *hold_out(rest, 0.5, seed, stratified)
+        told, remedy = f"split.held_out is {held_out}, half of it for testing,", "raise split.held_out"
+        if "validation" in official:
+            told, remedy = "Half of the validation split tests", "name a test split"
+        return train, *hold_out(rest, 0.5, seed, stratified, told, remedy)
     half = len(rest) // 2
     return train, rest.iloc[:half], rest.iloc[half:]
 
@@ -138,8 +147,13 @@ def shuffle(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
     return rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
 
 
-def hold_out(rows: pd.DataFrame, share: float, seed: int, stratified: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows less a share of them, and that share. Raises UserError where the rows do not allow it."""
+def hold_out(
+    rows: pd.DataFrame, share: float, seed: int, stratified: bool, told: str, remedy: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows less a share of them, and that share.
+
+    Raises UserError where the rows do not allow it: a sentence that begins with `told` and has `remedy`.
+    """
     from datasets import ClassLabel, Dataset, Features, Value
 
     # Typed from the start: a cast of the column would go through the whole machinery of `Dataset.map`.
@@ -148,8 +162,15 @@ def hold_out(rows: pd.DataFrame, share: float, seed: int, stratified: bool) -> t
     numbers = Dataset.from_dict(columns, features=features)
     try:
         parts = numbers.train_test_split(share, seed=seed, stratify_by_column="label" if stratified else None)
-    except ValueError as error:
-        raise UserError(f"split.held_out is {share}, which {len(rows)} rows do not allow: {error}") from None
+    except ValueError:
+        if not stratified:
+            raise UserError(f"{told}, which {len(rows)} row(s) do not allow: {remedy}, or add rows.") from None
+        counts = rows["label"].value_counts()
+        raise UserError(
+            f"{told} and split.stratified is true, but of {len(rows)} rows {counts.min()} with label {counts.idxmin()} "
+            f"are too few for every label to be in each part: {remedy}, set split.stratified to false, or add rows "
+            "with that label."
+        ) from None
     return tuple(rows.iloc[parts[part]["row"]] for part in ("train", "test"))
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     rows = rows.iloc[: arguments.limit]
     # What cannot train or select stops the work before any training. The test split does neither.
     if arguments.split != "test":
-        check_classes(rows["label"], arguments.labels, arguments.split)
+        check_classes(rows["label"], arguments.labels, arguments.split, arguments.limit)
     encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), texts_of(rows))
     save_tokens(arguments.output, encodings, rows["label"].tolist())
     tokens = sum(len(encoding.ids) for encoding in encodings)

@@ -99,16 +99,25 @@ def test_a_stratified_split_keeps_the_shares_of_labels():
     assert len(set.union(*(set(part["row"]) for part in parts))) == 100
     parts = split_rows(labelled, {"validation": labelled}, 0.2, 3463, stratified=True)
     assert [part["label"].tolist().count(1) for part in parts] == [20, 10, 10]
-    with pytest.raises(UserError, match=r"split.held_out is 0.2, which 4 rows do not allow"):
-        split_rows(rows_of("abcd", [0, 0, 0, 1]), {}, 0.2, 1, stratified=True)
+    rows = rows_of("abcdefghij", [0] * 6 + [1] * 4)
+    with pytest.raises(UserError, match=r"split.held_out is 0.1 and .* of 10 rows 4 with label 1.*nearer to 0.5"):
+        split_rows(rows, {}, 0.1, 1, stratified=True)
+    # Enough to hold out, but not to halve.
+    with pytest.raises(UserError, match=r"split.held_out is 0.3, half.* of 3 rows 1 with label 1.*raise split.held"):
+        split_rows(rows, {}, 0.3, 1, stratified=True)
+    with pytest.raises(UserError, match=r"Half of the validation.* of 4 rows 1 with label 1.*name a test split"):
+        split_rows(rows, {"validation": rows_of("abcd", [0, 0, 0, 1])}, 0.2, 1, stratified=True)
 
 
-def test_a_split_without_a_label_is_told_and_so_is_one_with_one_alone():
+def test_training_rows_without_a_label_are_told_and_so_is_any_split_with_one_alone():
     check_classes([0, 1, 2], 3, "train")
-    with pytest.raises(UserError, match=r"The validation split has no row with label 2.*stratified"):
-        check_classes([0, 1, 1], 3, "validation")
-    with pytest.raises(UserError, match=r"The train split has one label alone, 1: raise limit.train"):
-        check_classes([1, 1], 2, "train")
+    # It can select; examination tells it.
+    check_classes([0, 1, 1], 3, "validation")
+    with pytest.raises(UserError, match=r"The train split has no row with label 2.*: give it rows.*stratified"):
+        check_classes([0, 1, 1], 3, "train")
+    for split in ("train", "validation"):
+        with pytest.raises(UserError, match=rf"The {split} split has one label alone, 1: raise limit.{split}"):
+            check_classes([1, 1], 2, split, limit=2)
 
 
 def test_the_sentences_of_rotten_tomatoes_are_split_evenly(tmp_path, monkeypatch):
