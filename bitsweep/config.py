@@ -3,6 +3,7 @@
 import difflib
 import importlib.metadata
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -41,6 +42,7 @@ def load_settings(config: dict) -> Settings:
     return name_values(settings)
 
 
+HUB_NAME = "a name as on the Hub, such as prajjwal1/bert-tiny"
 # The branches of unions, each with the section that stands there.
 BRANCHES = {
     ("data", "package"): PackageData,
@@ -125,9 +127,11 @@ def explain(detail: dict) -> str:
         "less_than": f"a number less than {context.get('lt')}",
         "less_than_equal": f"at most {context.get('le')}",
         "literal_error": f"one of {context.get('expected')}",
+        "hub_name": f"{HUB_NAME}, without -- or .. and without .git at its end",
+        "label_value": "a text (put it in quotes) or a whole number, as it stands in the column of labels",
         "string_pattern_mismatch": {
             "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
-            "name": "a name as on the Hub, such as prajjwal1/bert-tiny",
+            "name": HUB_NAME,
             **dict.fromkeys(("train", "validation", "test"), "a path or an address without line breaks"),
         }.get(
             str(location[-1]),
@@ -237,6 +241,7 @@ def check_files(data: FilesData) -> None:
     for split, place in data.places().items():
         key = f"data.{split}"
         if is_address(place):
+            check_address(place, key)
             check_kind(place, key)
             continue
         if set(place) & set("{}"):
@@ -257,6 +262,17 @@ def check_files(data: FilesData) -> None:
         if not folder:
             check_kind(place, key)
         peek_label(data, split)
+
+
+def check_address(address: str, key: str) -> None:
+    try:
+        parts = urlsplit(address)
+        # Which is read when asked for.
+        wrong = None if parts.hostname and parts.port != 0 else "it names no host"
+    except ValueError as error:
+        wrong = str(error)
+    if wrong:
+        raise UserError(f"{key} is {address!r}, which is no address ({wrong}): correct it, or set the key to a path.")
 
 
 def check_kind(place: str, key: str) -> None:

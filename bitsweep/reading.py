@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 from bitsweep.errors import UserError
 
@@ -62,7 +61,8 @@ def is_number(label: Any) -> bool:
 
 def suffix_of(path: str) -> str | None:
     """The one of SUFFIXES that a path or an address ends in; None of another."""
-    name = PurePosixPath(urlsplit(path).path if is_address(path) else path).name.lower()
+    # Not `urlsplit`, which raises an error for what is no address.
+    name = PurePosixPath(re.split("[?#]", path)[0] if is_address(path) else path).name.lower()
     return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default=None)
 
 

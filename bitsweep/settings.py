@@ -6,7 +6,8 @@
 import json
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from bitsweep.files import write_text
 from bitsweep.glue import TASKS, splits_of
@@ -24,14 +25,32 @@ def read_number(value: Any) -> Any:
     return value
 
 
+def check_value(value: Any) -> Any:
+    """What stands for a label; raises PydanticCustomError, one for both branches of the union."""
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise PydanticCustomError("label_value", "a text or a whole number")
+    return value
+
+
 Count = Annotated[int, Field(strict=True, ge=1)]
 Seed = Annotated[int, Field(strict=True, ge=0)]
 Number = Annotated[
     float, BeforeValidator(read_number, json_schema_input_type=float | str), Field(strict=True, allow_inf_nan=False)
 ]
 Text = Annotated[str, Field(strict=True, min_length=1)]
+LabelValue = Annotated[Text | Annotated[int, Field(strict=True)], BeforeValidator(check_value)]
 Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
-HubName = Annotated[str, Field(strict=True, pattern="^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
+
+
+def check_hub_name(name: str) -> str:
+    """A name as huggingface_hub takes it, whose import takes long; raises PydanticCustomError for another."""
+    if "--" in name or ".." in name or name.endswith(".git"):
+        raise PydanticCustomError("hub_name", "a name as on the Hub")
+    return name
+
+
+HUB_PART = "[A-Za-z0-9]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
+HubName = Annotated[str, Field(strict=True, pattern=f"^({HUB_PART}/)?{HUB_PART}$"), AfterValidator(check_hub_name)]
 # Line breaks and other control characters in a path are mistakes.
 Place = Annotated[str, Field(strict=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -55,7 +74,7 @@ class Columns(Section):
     """The column of the labels: integers from 0, or the names under `label_names`."""
     pair: Text | None = None
     """The column of second texts, for tasks on pairs; null where there is one text."""
-    values: Annotated[list[Text | Annotated[int, Field(strict=True)]], Field(min_length=2)] | None = None
+    values: Annotated[list[LabelValue], Field(min_length=2)] | None = None
     """What stands in the label column for labels 0, 1, ..., where it is neither these numbers nor `label_names`."""
 
 
