@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.metadata
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -214,10 +215,37 @@ def check_data(settings: Settings) -> None:
         twice = [value for index, value in enumerate(values) if str(value) in map(str, values[:index])]
         if twice:
             raise UserError(f"{key} has {twice[0]!r} more than once: remove it, or give another.")
+    if isinstance(data, Columns):
+        check_columns_differ(data)
     if isinstance(data, PackageData):
         check_package(data)
     elif isinstance(data, FilesData):
         check_files(data)
+    if isinstance(data, FilesData | HubData):
+        check_places_differ(data)
+
+
+def check_columns_differ(data: Columns) -> None:
+    keys = column_names(data)
+    for one, other in combinations(keys, 2):
+        if keys[one] == keys[other]:
+            raise UserError(
+                f"data.{other} is {keys[other]!r}, the column that data.{one} names: set each to a column of its own."
+            )
+
+
+def check_places_differ(data: FilesData | HubData) -> None:
+    """Raises UserError where two splits are the same file, so that scores would be on what has trained."""
+    places = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
+    for one, other in combinations(places, 2):
+        same = places[one] == places[other]
+        if isinstance(data, FilesData) and all(Path(places[split]).exists() for split in (one, other)):
+            same = Path(places[one]).samefile(places[other])
+        if same:
+            raise UserError(
+                f"data.{other} is {places[other]!r}, the file that data.{one} names: name another one, or leave "
+                f"data.{other} out, so that its rows are held out."
+            )
 
 
 def check_package(data: PackageData) -> None:

@@ -115,6 +115,13 @@ CONFIGS = {
     "an empty value": {"data.values": ["", "b"]},
     "a value twice": {"data.values": ["1", 1]},
     "a label's name twice": {"label_names": ["no", "no"]},
+    "labels for texts": {"data.text": "label"},
+    "a text for its pair": {"data.pair": "text"},
+    "training rows that test": {"data.test": "./rows.csv"},
+    "validation rows that train": {"data.train": "texts", "data.validation": "empty/../texts"},
+    "validation rows of the Hub that test": {
+        "data": {"source": "hub", "name": "a/b", "train": "1.parquet", "validation": "2.parquet", "test": "2.parquet"}
+    },
     "no room for pairs": {"data.pair": "label", "max_length": 4},
     "F1 of three labels": {"label_names": ["a", "b", "c"], "metric": "f1"},
     "regression": {"data": {"source": "glue", "task": "stsb"}},
