@@ -6,6 +6,7 @@ from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError
 from urllib3.util import Retry
 
 from bitsweep.errors import UserError
@@ -14,8 +15,19 @@ from bitsweep.reading import suffix_of
 
 # An answer that does not come, and waits between tries that double: some 15 s in all.
 TIMEOUT_SECONDS = 60
-RETRIES = Retry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
+# Who is asked to wait longer, by `Retry-After`, is told at once.
+LONGEST_WAIT = 120
 CHUNK = 2**20
+
+
+class BriefRetry(Retry):
+    def increment(self, method=None, url=None, response=None, error=None, _pool=None, _stacktrace=None) -> Retry:
+        if response is not None and (self.get_retry_after(response) or 0) > LONGEST_WAIT:
+            raise MaxRetryError(_pool, url)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+RETRIES = BriefRetry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), raise_on_status=False)
 
 
 def download(address: str, key: str, folder: Path) -> Path:
@@ -34,7 +46,9 @@ def download(address: str, key: str, folder: Path) -> Path:
         try:
             with session.get(address, stream=True, timeout=TIMEOUT_SECONDS) as answer:
                 if answer.status_code != 200:
-                    raise UserError(f"{key} is {address!r}, which answered {answer.status_code}: {remedy}.")
+                    wait = RETRIES.get_retry_after(answer.raw) or 0
+                    asks = f" and asks for {wait:,.0f} s of waiting" if wait > LONGEST_WAIT else ""
+                    raise UserError(f"{key} is {address!r}, which answered {answer.status_code}{asks}: {remedy}.")
                 write(answer, path)
         except requests.RequestException as error:
             raise UserError(f"{key} is {address!r}, which cannot be fetched ({error}): {remedy}.") from None

@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 )
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from bitsweep.download import LONGEST_WAIT
 from bitsweep.encoder import choose_files, in_short
 from bitsweep.environment import USER_OFFLINE
 from bitsweep.errors import UserError
@@ -42,15 +43,22 @@ if USER_OFFLINE in os.environ:
 def will_pass(error: BaseException) -> bool:
     """Whether the same request may succeed in a while: the Hub is busy, or a connection broke."""
     if isinstance(error, HfHubHTTPError):
-        return error.response is not None and error.response.status_code in BUSY
+        busy = error.response is not None and error.response.status_code in BUSY
+        return busy and (asked_wait(error) or 0) <= LONGEST_WAIT
     return isinstance(error, httpx2.TransportError)
 
 
-def seconds_to_wait(state: RetryCallState) -> float:
-    """What the Hub asks for by `Retry-After`, else twice the wait before."""
-    response = getattr(state.outcome.exception(), "response", None)
+def asked_wait(error: BaseException) -> float | None:
+    """The seconds that the Hub asks for by `Retry-After`."""
+    response = getattr(error, "response", None)
     asked = response.headers.get("Retry-After", "") if response is not None else ""
-    return float(asked) if asked.isdigit() else FIRST_WAIT * 2 ** (state.attempt_number - 1)
+    return float(asked) if asked.isdigit() else None
+
+
+def seconds_to_wait(state: RetryCallState) -> float:
+    """What the Hub asks for, else twice the wait before."""
+    asked = asked_wait(state.outcome.exception())
+    return FIRST_WAIT * 2 ** (state.attempt_number - 1) if asked is None else asked
 
 
 def tell(state: RetryCallState) -> None:
@@ -102,10 +110,14 @@ def told(section: str, name: str, revision: str | None) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
             status = cause.response.status_code
-            remedy = "call again later; what has been fetched is kept" if status in BUSY else "check HF_TOKEN"
+            remedy, often = "check HF_TOKEN", ""
+            if status in BUSY:
+                remedy, often = "call again later; what has been fetched is kept", " again and again"
+                wait = asked_wait(cause) or 0
+                if wait > LONGEST_WAIT:
+                    often = f" and asks for {wait:,.0f} s of waiting"
             raise UserError(
-                f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name)"
-                f"{' again and again' if status in BUSY else ''}: {remedy}."
+                f"The Hub at {endpoint} answered {status} for {name!r} ({section}.name){often}: {remedy}."
             ) from None
         if not isinstance(error, httpx2.TransportError | LocalEntryNotFoundError | OfflineModeIsEnabled):
             raise UserError(

@@ -186,7 +186,10 @@ class Web(SimpleHTTPRequestHandler):
         type(self).asked += 1
         body = b"text,label\na,0\nb,1\n"
         missing = "none" in self.path
-        self.send_response(404 if missing else 503 if self.asked == 1 else 200)
+        hour = "later" in self.path
+        self.send_response(404 if missing else 503 if hour or self.asked == 1 else 200)
+        if hour:
+            self.send_header("Retry-After", "3600")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -207,6 +210,8 @@ def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
     assert Web.asked == 2
     with pytest.raises(UserError, match=r"data.train is .*none.csv.*which answered 404: check the address"):
         fetch({**data, "train": address.replace("rows", "none")}, 2, tmp_path)
+    with pytest.raises(UserError, match=r"data.train is .*which answered 503 and asks for 3,600 s of waiting: "):
+        fetch({**data, "train": address.replace("rows", "later")}, 2, tmp_path)
     server.shutdown()
     server.server_close()
     with pytest.raises(UserError, match=r"data.train is .*new.csv.*which cannot be fetched .*download the file"):

@@ -172,6 +172,14 @@ def test_a_hub_that_stays_busy_is_told_after_the_last_try(tmp_path):
         assert len([line for line in hub.requests if line == "GET api/models/owner/name"]) == 5
 
 
+def test_a_hub_that_asks_for_an_hour_is_told_at_once(tmp_path):
+    with Hub({("model", "owner/name", COMMIT): {}}, {"GET api/models/owner/name": [(429, 3600)]}) as hub:
+        done = fetch_encoder(tmp_path, hub)
+    assert done.stderr.strip().startswith(
+        f"The Hub at {hub.endpoint} answered 429 for 'owner/name' (encoder.name) and asks for 3,600 s of waiting: call"
+    )
+
+
 @pytest.mark.parametrize(("setting", "offline"), [("", "False"), ("1", "True")])
 def test_only_the_fetch_rules_may_ask_the_hub_unless_the_user_forbids_it(setting, offline):
     code = """
