@@ -83,6 +83,16 @@ def find_doubts(examination: dict, names: list[str]) -> list[str]:
     return doubts
 
 
+def tell_left_out(files: dict[str, dict]) -> list[str]:
+    """A sentence for each split's file of which `sources.fetch` has left rows out."""
+    return [
+        f"{some(file['left_out'], 'row')} of {file['name']} (`data.{split}`) without a label or a text "
+        f"{is_are(file['left_out'])} left out."
+        for split, file in files.items()
+        if "left_out" in file
+    ]
+
+
 def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) -> list[str]:
     rows, doubts = found["rows"], []
     if found["cut"] > MANY_CUT * rows:

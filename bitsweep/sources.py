@@ -1,6 +1,7 @@
 """Where labelled texts come from: an installed package, files of one's own, the Hub."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -47,8 +48,37 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
                 files[split] = {"name": data[split], "sha256": None if path.is_dir() else sha256_file(path)}
     # Who takes others' data cannot mend them: their empty texts are told in the report.
     strict = data["source"] != "hub"
+    if not strict:
+        found = {split: len(table.places) for split, table in tables.items()}
+        tables = {split: without_unlabelled(table, split, data.get("values") or ()) for split, table in tables.items()}
+        for split, table in tables.items():
+            if left_out := found[split] - len(table.places):
+                files[split]["left_out"] = left_out
     rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
     return rows, {**described, "files": files}
+
+
+def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
+    """The rows of a data set's table that have a text and a label: -1 stands for none, unless `values` has it.
+
+    Raises UserError where no row is left, and for test rows: scores would be on others than the data set says.
+    """
+    nothing = {"", "-1"} - set(map(str, values))
+    columns = table.columns
+    bare = [label is None or label != label or str(label).strip() in nothing for label in columns["label"]]
+    for key in columns.keys() & {"text", "pair"}:
+        bare = [lacks or text is None for lacks, text in zip(bare, columns[key], strict=True)]
+    if not any(bare):
+        return table
+    if split == "test":
+        place = table.place(bare.index(True))
+        raise UserError(f"{place} has no label or no text: leave data.test out, so that other rows test.")
+    if all(bare):
+        raise UserError(f"{table.name} has no row with a text and a label: name another file under data.{split}.")
+    kept = [row for row, lacks in enumerate(bare) if not lacks]
+    print(f"{table.name}: {len(bare) - len(kept)} row(s) without a label or a text are left out")
+    rows = {key: [cells[row] for row in kept] for key, cells in columns.items()}
+    return Table(table.name, rows, [table.places[row] for row in kept], table.unit)
 
 
 def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:

@@ -9,7 +9,7 @@ import pandas as pd
 from bitsweep import tables
 from bitsweep.environment import commit_of
 from bitsweep.errors import run
-from bitsweep.examination import data_table, find_doubts
+from bitsweep.examination import data_table, find_doubts, tell_left_out
 from bitsweep.files import read_json, write_json
 from bitsweep.pinned import add_commit
 from bitsweep.summary import summarize
@@ -53,7 +53,8 @@ def main() -> None:
         experiment["data"] += f" at {source['revision']}"
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     examination = read_json(arguments.examination)
-    summary["data"] = {**examination, **source, "doubts": find_doubts(examination, names)}
+    doubts = [*tell_left_out(source["files"]), *find_doubts(examination, names)]
+    summary["data"] = {**examination, **source, "doubts": doubts}
     write_json(arguments.output / "summary.json", summary)
     made = {
         "runs": runs,

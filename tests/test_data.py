@@ -15,8 +15,8 @@ from bitsweep.data import check_classes, check_limit, clean, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
 from bitsweep.params import data_text, sha256_folder
-from bitsweep.reading import SUFFIXES
-from bitsweep.sources import fetch, read_package
+from bitsweep.reading import SUFFIXES, Table
+from bitsweep.sources import fetch, read_package, without_unlabelled
 from bitsweep.tokenization import encode, load_tokenizer
 from tests.conftest import ROOT
 
@@ -175,6 +175,19 @@ def test_a_folder_s_sum_is_that_of_the_texts_that_are_read(tmp_path):
     assert sha256_folder(str(folder)) == before
     (elsewhere / "1.txt").write_text("another text")
     assert sha256_folder(str(folder)) != before
+
+
+def test_rows_of_the_hub_without_a_label_or_a_text_are_left_out_but_stop_a_test_split():
+    labels = [0, -1, None, float("nan"), 1, 1]
+    table = Table("a", {"text": ["a", "b", "c", "d", None, "f"], "label": labels}, range(6), "row")
+    kept = without_unlabelled(table, "train", ())
+    assert (kept.columns, kept.places) == ({"text": ["a", "f"], "label": [0, 1]}, [0, 5])
+    assert len(without_unlabelled(table, "train", [-1, 0, 1]).places) == 3
+    with pytest.raises(UserError, match=r"a, row 1 has no label.*leave data.test out"):
+        without_unlabelled(table, "test", ())
+    hidden = Table("a", {"text": ["a", "b"], "label": [-1, -1]}, range(2), "row")
+    with pytest.raises(UserError, match=r"no row with a text and a label: name another file under data.validation"):
+        without_unlabelled(hidden, "validation", ())
 
 
 class Web(SimpleHTTPRequestHandler):

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from bitsweep.examination import data_table, examine, find_doubts
+from bitsweep.examination import data_table, examine, find_doubts, tell_left_out
 from bitsweep.tokenization import load_tokenizer
 
 NAMES = ["bad", "good"]
@@ -45,6 +45,11 @@ def test_what_is_doubtful_is_told_in_sentences(examination):
     ):
         assert any(doubt.startswith(words) for doubt in doubts), (words, doubts)
     assert not any("longer than 5 tokens" in doubt for doubt in doubts)
+
+
+def test_rows_that_are_left_out_are_told():
+    files = {"train": {"name": "a.parquet", "left_out": 1}, "test": {"name": "b.parquet"}}
+    assert tell_left_out(files) == ["1 row of a.parquet (`data.train`) without a label or a text is left out."]
 
 
 def test_the_same_text_with_another_second_one_is_another_pair(encoder):
