@@ -36,7 +36,7 @@ def clean(table: Table, classes: int, values: Sequence | None = None, strict: bo
 def fault_of(text: object, strict: bool) -> str | None:
     """What makes a text unusable."""
     if not isinstance(text, str):
-        return "has no text" if text is None or text != text else f"has {text!r} where a text should be"
+        return "has no text" if text is None or text != text else f"has {repr(text)[:100]} where a text should be"
     if strict and not text.strip():
         return f"has {'a text of only spaces' if text else 'no text'}"
     if len(text) > MAX_CELL:

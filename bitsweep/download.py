@@ -11,7 +11,7 @@ from urllib3.util import Retry
 
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
-from bitsweep.reading import suffix_of
+from bitsweep.reading import suffix_of, without_secrets
 
 # An answer that does not come, and waits between tries that double: some 15 s in all.
 TIMEOUT_SECONDS = 60
@@ -52,7 +52,7 @@ def download(address: str, key: str, folder: Path) -> Path:
                 write(answer, path)
         except requests.RequestException as error:
             raise UserError(f"{key} is {address!r}, which cannot be fetched ({error}): {remedy}.") from None
-    print(f"downloaded {address}", flush=True)
+    print(f"downloaded {without_secrets(address)}", flush=True)
     return path
 
 

@@ -10,7 +10,7 @@ from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
 from bitsweep.licences import licences_of
-from bitsweep.reading import folder_files, told
+from bitsweep.reading import folder_files, told, without_secrets
 from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubEncoder, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
@@ -119,7 +119,7 @@ def experiment_text(settings: Settings) -> str:
         chosen = "".join(f", {column} = {value}" for column, value in sorted(data.where.items()))
         described = f"package {data.package} {data.version}{chosen}"
     elif isinstance(data, FilesData):
-        described = ", ".join(dict.fromkeys(data.places().values()))
+        described = ", ".join(dict.fromkeys(map(without_secrets, data.places().values())))
     else:
         described = f"GLUE's task {data.task}" if isinstance(data, GlueData) else data.name
         # The newest commit is known once it has been fetched.

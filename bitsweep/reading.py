@@ -43,6 +43,15 @@ def is_address(path: str) -> bool:
     return path.lower().startswith(("http://", "https://"))
 
 
+def without_secrets(place: str) -> str:
+    """A path, or an address without user, password and query, which may hold a token."""
+    if not is_address(place):
+        return place
+    scheme, rest = re.split("[?#]", place)[0].split("://", 1)
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
 def is_whole_number(label: Any) -> bool:
     """Whether a label, as it stands in a file, is a whole number, or a text that spells one."""
     if isinstance(label, str):
@@ -140,13 +149,14 @@ def open_bytes(path: str | Path, suffix: str) -> BinaryIO:
 
 def lines_of(path: str | Path, name: str, suffix: str) -> Iterator[str]:
     """The lines of a file in UTF-8. Raises UserError, with its line, for what is no UTF-8 and for NUL bytes."""
-    before = 0
+    before, mark = 0, b"\xef\xbb\xbf"
     with open_bytes(path, suffix) as file:
         for number, line in enumerate(file, 1):
             if number == 1:
                 if line.startswith((b"\xff\xfe", b"\xfe\xff")):
                     raise UserError(f"{name} is in UTF-16: save it as UTF-8.")
-                line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.startswith(mark):
+                    line, before = line.removeprefix(mark), len(mark)
             yield decode(line, name, number, before)
             before += len(line)
 

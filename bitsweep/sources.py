@@ -10,7 +10,7 @@ from bitsweep.data import clean
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
 from bitsweep.glue import hub_section
-from bitsweep.reading import Table, is_address, read_table, suffix_of
+from bitsweep.reading import Table, is_address, read_table, suffix_of, without_secrets
 
 KEYS = ("text", "label", "pair")
 SPLITS = ("train", "validation", "test")
@@ -45,7 +45,9 @@ def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame]
                 path, name = open_split(data, split, kept)
                 suffix = None if path.is_dir() else suffix_of(data[split])
                 tables[split] = read_table(path, name, columns, suffix)
-                files[split] = {"name": data[split], "sha256": None if path.is_dir() else sha256_file(path)}
+                # The report tells it.
+                told = without_secrets(data[split])
+                files[split] = {"name": told, "sha256": None if path.is_dir() else sha256_file(path)}
     # Who takes others' data cannot mend them: their empty texts are told in the report.
     strict = data["source"] != "hub"
     if not strict:

@@ -152,6 +152,11 @@ FILES = {
     "quote in the middle": (table('"a"b,1'), {}),
     "NUL byte": (table("a\0,1"), {}),
     "another encoding": (GOOD.encode() + "é,1\n".encode("latin-1"), {}),
+    "another encoding behind a mark": (b"\xef\xbb\xbftext,label\na\xe9,1\n", {}),
+    "JSON with a long list for a text": (
+        {"rows.jsonl": json.dumps({"text": ["word"] * 1000, "label": 0})},
+        {"data.train": "rows.jsonl"},
+    ),
     "UTF-16": (GOOD.encode("utf-16"), {}),
     "100 MB in one cell": (table(f"{'a' * 10**8},1"), {}),
     "a column twice": ("text,label,text\na,1,b\n", {}),

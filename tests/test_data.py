@@ -14,7 +14,7 @@ from bitsweep.config import load_settings
 from bitsweep.data import check_classes, check_limit, clean, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
-from bitsweep.params import data_text, sha256_folder
+from bitsweep.params import data_text, experiment_text, sha256_folder
 from bitsweep.reading import SUFFIXES, Table
 from bitsweep.sources import fetch, read_package, without_unlabelled
 from bitsweep.tokenization import encode, load_tokenizer
@@ -190,6 +190,13 @@ def test_rows_of_the_hub_without_a_label_or_a_text_are_left_out_but_stop_a_test_
         without_unlabelled(hidden, "validation", ())
 
 
+def test_the_report_says_no_secrets_of_an_address():
+    encoder = {"source": "folder", "path": str(ROOT / "models" / "bert-tiny")}
+    data = {"source": "files", "train": "https://me:word@example.org/rows.csv?token=abc#x", "values": ["a", "b"]}
+    settings = load_settings({"experiment": "x", "data": data, "label_names": ["a", "b"], "encoder": encoder})
+    assert json.loads(experiment_text(settings))["data"] == "https://example.org/rows.csv"
+
+
 class Web(SimpleHTTPRequestHandler):
     """Fails once, then serves a table; `asked` counts."""
 
@@ -214,11 +221,14 @@ class Web(SimpleHTTPRequestHandler):
 def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/some/rows.csv?x=y.z"
+    place = f"127.0.0.1:{server.server_port}/some/rows.csv"
+    address = f"http://user:password@{place}?token=y.z"
     data = {"source": "files", "text": "text", "label": "label"}
     for _ in range(2):
-        tables, _ = fetch({**data, "train": address}, 2, tmp_path)
+        tables, described = fetch({**data, "train": address}, 2, tmp_path)
         assert tables["train"]["text"].tolist() == ["a", "b"]
+        # The report has it, without what may be secret.
+        assert described["files"]["train"]["name"] == f"http://{place}"
     # The first answer was that the server is busy.
     assert Web.asked == 2
     with pytest.raises(UserError, match=r"data.train is .*none.csv.*which answered 404: check the address"):
