@@ -37,7 +37,10 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-model = AutoModelForSequenceClassification.from_pretrained({encoder}, num_labels={labels}, dtype=torch.float32)
+# A head that the encoder may come with is of another task.
+model = AutoModelForSequenceClassification.from_pretrained(
+    {encoder}, num_labels={labels}, ignore_mismatched_sizes=True, dtype=torch.float32
+)
 delta = load_file("{folder}/delta.safetensors")
 {apply}
 ```"""
@@ -163,11 +166,9 @@ def calibration_section(calibration: dict) -> list[str]:
 def delta_section(facts: dict, folder: str) -> list[str]:
     """How to put the delta on the pretrained encoder."""
     encoder, definition = facts["experiment"]["sources"]["encoder"], facts["experiment"]["trains"]
-    at = (
-        f'"{encoder["name"]}", revision="{encoder["revision"]}"'
-        if encoder["source"] == "hub"
-        else json.dumps(encoder["path"])
-    )
+    at = json.dumps(encoder["name"] if encoder["source"] == "hub" else encoder["path"])
+    # Unknown only where a folder was made by hand.
+    at += f', revision="{encoder["revision"]}"' if encoder.get("revision") else ""
     apply = "model.load_state_dict(delta, strict=False)"
     if "lora" in definition:
         apply = LORA.format(**definition["lora"])

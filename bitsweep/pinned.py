@@ -1,4 +1,4 @@
-"""The encoder's commit where the config names none: `fetch_encoder` keeps it beside its outputs."""
+"""The commits that were taken where the config names none: what fetched them keeps them beside its outputs."""
 
 from pathlib import Path
 
@@ -15,3 +15,9 @@ def add_commit(experiment: dict, kept: Path) -> None:
         experiment["encoder"] += f" at {commit}"
         if "sources" in experiment:
             experiment["sources"]["encoder"]["revision"] = commit
+
+
+def add_data_commit(experiment: dict, source: dict) -> None:
+    """Adds the commit in `source` (source.json) to what is said of the data, where the config names none."""
+    if "revision" in source and source["revision"] not in experiment["data"]:
+        experiment["data"] += f" at {source['revision']}"

@@ -1,5 +1,5 @@
 # The selected classifiers to take home: the target `export`.
-# Needs: selection.json, selection_price.json, evaluation/, precision.json, runs/, encoder/, tokens/
+# Needs: selection.json, selection_price.json, evaluation/, precision.json, runs/, encoder/, tokens/, data/source/source.json
 # Makes: export/<mode>/{config.json,model.safetensors,tokenizer.json,tokenizer_config.json,calibration.json,README.md}, and
 #        delta.safetensors where a mode trains a part
 
@@ -75,6 +75,7 @@ rule export_card:
         precision=rules.choose_precision.output[0],
         train=f"{RESULTS}/tokens/train.safetensors",
         calibration=f"{EXPORT}/{{mode}}/calibration.json",
+        source=f"{RESULTS}/data/source/source.json",
     output:
         f"{EXPORT}/{{mode}}/README.md",
     log:
@@ -90,8 +91,8 @@ rule export_card:
         "python -m scripts.export_card --mode {wildcards.mode} --experiment {params.experiment:q}"
         " --selection {input.selection:q} --prices {input.prices:q} --scores {input.scores:q}"
         " --predictions {input.predictions:q} --precision {input.precision:q} --runs {params.runs:q}"
-        " --train {input.train:q} --calibration {input.calibration:q} --pinned {params.pinned:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        " --train {input.train:q} --calibration {input.calibration:q} --source {input.source:q}"
+        " --pinned {params.pinned:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule convert_mode:

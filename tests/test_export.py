@@ -16,10 +16,11 @@ from bitsweep.card import delta_section
 from bitsweep.errors import UserError
 from bitsweep.export import compare_logits, delta_of, merge
 from bitsweep.export_choice import chosen_run
-from bitsweep.files import read_json
+from bitsweep.files import read_json, write_json
 from bitsweep.metrics import METRICS
 from bitsweep.model import build_classifier, save_trained
 from bitsweep.modes import BUILT_IN, adapt, freeze
+from bitsweep.pinned import add_commit, add_data_commit
 from bitsweep.recipe import Recipe
 from tests.conftest import ROOT
 
@@ -80,6 +81,18 @@ def test_a_card_tells_the_numbers_and_its_programs_run(exported, folders, monkey
     assert all(torch.equal(tensor, whole[name]) for name, tensor in model.state_dict().items())
     assert (folders["bitfit"] / "delta.safetensors").stat().st_size < 20_000
     assert not (folders["full"] / "delta.safetensors").exists()
+
+
+def test_a_card_names_the_commits_that_were_taken(tmp_path):
+    write_json(tmp_path / "pinned.json", {"a/b": "f" * 40})
+    encoder = {"source": "hub", "name": "a/b", "revision": None}
+    experiment = {"encoder": "a/b", "data": "c/d", "sources": {"encoder": encoder}, "trains": {}, "label_names": "xy"}
+    assert "revision" not in "".join(delta_section({"experiment": experiment}, "here"))
+    add_commit(experiment, tmp_path / "pinned.json")
+    add_data_commit(experiment, {"revision": "e" * 40})
+    assert (experiment["encoder"], experiment["data"]) == (f"a/b at {'f' * 40}", f"c/d at {'e' * 40}")
+    section = "".join(delta_section({"experiment": experiment}, "here"))
+    assert f'"a/b", revision="{"f" * 40}", num_labels=2, ignore_mismatched_sizes=True' in section
 
 
 def test_calibration_is_fitted_on_validation_and_told_of_test(folders):
