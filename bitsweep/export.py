@@ -44,6 +44,10 @@ def save_classifier(model: torch.nn.Module, label_names: list[str], folder: Path
     """Writes config.json, with the labels' names, and model.safetensors, float32."""
     model.config.id2label = dict(enumerate(label_names))
     model.config.label2id = {name: label for label, name in enumerate(label_names)}
+    model.config.problem_type = "single_label_classification"
+    # What an earlier task of the encoder may have left: pipelines would give other than a softmax.
+    for key in ("function_to_apply", "task_specific_params"):
+        vars(model.config).pop(key, None)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as written:
         model.save_pretrained(written)

@@ -14,7 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 from bitsweep.calibration import calibration_error, fit_temperature
 from bitsweep.card import delta_section
 from bitsweep.errors import UserError
-from bitsweep.export import compare_logits, delta_of, merge
+from bitsweep.export import compare_logits, delta_of, merge, save_classifier, save_tokenizer
 from bitsweep.export_choice import chosen_run
 from bitsweep.files import read_json, write_json
 from bitsweep.metrics import METRICS
@@ -93,6 +93,18 @@ def test_a_card_names_the_commits_that_were_taken(tmp_path):
     assert (experiment["encoder"], experiment["data"]) == (f"a/b at {'f' * 40}", f"c/d at {'e' * 40}")
     section = "".join(delta_section({"experiment": experiment}, "here"))
     assert f'"a/b", revision="{"f" * 40}", num_labels=2, ignore_mismatched_sizes=True' in section
+
+
+def test_an_earlier_task_of_the_encoder_leaves_nothing_in_the_export(encoder, tmp_path):
+    model = build_classifier(encoder, 2, seed=1)
+    model.config.problem_type = "multi_label_classification"
+    model.config.function_to_apply = "none"
+    model.config.task_specific_params = {"text-classification": {"function_to_apply": "sigmoid"}}
+    save_classifier(model, ["no", "yes"], tmp_path)
+    save_tokenizer(encoder, 16, True, tmp_path)
+    assert not {"function_to_apply", "task_specific_params"} & read_json(tmp_path / "config.json").keys()
+    (answers,) = pipeline("text-classification", str(tmp_path), top_k=None)(["A text."])
+    assert sum(answer["score"] for answer in answers) == pytest.approx(1)
 
 
 def test_calibration_is_fitted_on_validation_and_told_of_test(folders):
