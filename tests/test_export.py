@@ -179,6 +179,16 @@ def test_a_classifier_that_is_not_the_evaluated_one_is_refused(folders, exported
         compare_logits(logits[::-1], evaluation, "bfloat16")
 
 
+@pytest.mark.parametrize(("precision", "rounding"), [("float32", 1e-5), ("bfloat16", 0.01)])
+@pytest.mark.parametrize("examples", [1, 8])
+def test_one_text_or_one_answer_to_all_may_differ_by_rounding(precision, rounding, examples):
+    evaluation = pd.DataFrame({"logit_0": [-0.7] * examples, "logit_1": [0.9] * examples})
+    logits = evaluation.to_numpy(np.float32)
+    assert compare_logits(logits + np.float32(rounding), evaluation, precision)["labels_that_differ"] == 0
+    with pytest.raises(UserError, match="If they still differ, "):
+        compare_logits(logits + np.float32(100 * rounding), evaluation, precision)
+
+
 def test_without_the_extra_onnx_gets_a_sentence(folders, results, tmp_path, exported):
     if importlib.util.find_spec("onnxruntime"):
         pytest.skip("requirements-onnx.txt is installed here")
