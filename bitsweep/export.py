@@ -68,6 +68,8 @@ def save_tokenizer(encoder: Path, max_length: int, segments: bool, folder: Path)
     for key in ("is_local", "local_files_only"):
         settings.pop(key, None)
     settings["model_max_length"] = max_length
+    # Whatever side the encoder's own tokenizer takes: training cuts and pads at the end.
+    settings["truncation_side"] = settings["padding_side"] = "right"
     settings["model_input_names"] = ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"]
     write_json(folder / "tokenizer_config.json", settings)
     with whole_file(folder / "tokenizer.json") as part:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from bitsweep.model import build_classifier, save_trained
 from bitsweep.modes import BUILT_IN, adapt, freeze
 from bitsweep.pinned import add_commit, add_data_commit
 from bitsweep.recipe import Recipe
+from bitsweep.tokenization import load_tokenizer
 from tests.conftest import ROOT
 
 BOTH = ("full", "bitfit")
@@ -177,6 +179,18 @@ def test_a_classifier_that_is_not_the_evaluated_one_is_refused(folders, exported
     assert compare_logits(logits, evaluation, "bfloat16")["labels_that_differ"] == 0
     with pytest.raises(UserError, match="differ from the evaluation's by up to"):
         compare_logits(logits[::-1], evaluation, "bfloat16")
+
+
+def test_an_exported_tokenizer_cuts_and_pads_as_training_does(encoder, tmp_path):
+    other = shutil.copytree(encoder, tmp_path / "encoder")
+    settings = read_json(other / "tokenizer_config.json")
+    write_json(other / "tokenizer_config.json", {**settings, "truncation_side": "left", "padding_side": "left"})
+    save_tokenizer(other, 8, True, tmp_path)
+    shutil.copy(encoder / "config.json", tmp_path)
+    texts = ["one two three four five six seven eight", "one"]
+    exported = AutoTokenizer.from_pretrained(tmp_path)(texts, truncation=True, padding=True)["input_ids"]
+    trained = [encoding.ids for encoding in load_tokenizer(other, 8).encode_batch(texts)]
+    assert exported == [ids + [0] * (8 - len(ids)) for ids in trained]
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("float32", 1e-5), ("bfloat16", 0.01)])
