@@ -29,7 +29,8 @@ rule export_mode:
         runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(2, attempt),
         gpu_percent=DEMAND.gpu_percent(),
     params:
-        label_names=canonical_json(SETTINGS.label_names),
+        # From a function, since Snakemake would look for wildcards in what is written here.
+        label_names=lambda wildcards: canonical_json(SETTINGS.label_names),
         max_length=SETTINGS.max_length,
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),

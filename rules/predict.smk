@@ -23,7 +23,7 @@ rule predict_file:
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu_percent=DEMAND.gpu_percent(),
     params:
-        columns=canonical_json(REQUEST.columns),
+        columns=lambda wildcards: canonical_json(REQUEST.columns),
         mode=f"--mode {REQUEST.mode}" if REQUEST.mode else f"--metric {SETTINGS.metric}",
         folder=EXPORT,
         code=fingerprint("predict_file"),
