@@ -1,10 +1,11 @@
 """A config for a user's own table: its grid fits the time there is, its texts and labels are the table's."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from bitsweep.spelling import spell_number
 from bitsweep.survey import Survey
@@ -66,12 +67,13 @@ def choose_plan(rows: int, hidden: int, budget: float, seconds: Callable[[dict, 
 
 def quote(text: str) -> str:
     """A text as YAML reads it, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False)
+    return yaml.safe_dump(text, allow_unicode=True, default_style='"', width=float("inf")).rstrip("\n")
 
 
 def one_line(label: int | str) -> str:
     """A label in a comment."""
-    return " ".join(str(label).split())
+    letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(str(label).split()))
+    return "".join(letters)
 
 
 def name_for(path: str) -> str:
@@ -87,7 +89,7 @@ def config_text(
     counts = ", ".join(f"{one_line(label)} ({count:,})" for label, count in list(survey.labels.items())[:20])
     more = "" if len(survey.labels) <= 20 else f", and {len(survey.labels) - 20} more"
     names = ", ".join(quote(str(label)) for label in survey.labels)
-    values = ", ".join(json.dumps(label, ensure_ascii=False) for label in survey.labels)
+    values = ", ".join(str(label) if isinstance(label, int) else quote(label) for label in survey.labels)
     columns = "\n".join(f"  {key}: {quote(value)}" for key, value in data.items())
     source = "\n".join(f"  {key}: {quote(value)}" for key, value in encoder.items())
     rates = {mode: ", ".join(map(spell_number, grid["learning_rate"])) for mode, grid in plan.grids.items()}

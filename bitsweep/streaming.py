@@ -132,6 +132,15 @@ def transposed(columns: dict[str, list]) -> Iterator[dict]:
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
+def need_unicode(text: str, place: str) -> None:
+    """Raises UserError for a text with half of a surrogate pair, as JSON's escapes can spell it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = ascii(text[error.start])[1:-1]
+        raise UserError(f"{place} has {half} alone, which is half a character: mend it, or remove the row.") from None
+
+
 def as_texts(values: list, places: list[str]) -> list[str]:
     """A column as texts; what is missing is an empty text. Raises UserError for what is no text."""
     for value, place in zip(values, places, strict=True):

@@ -1,6 +1,5 @@
 """What a user's table holds, for a config that fits it: columns, labels with their counts, lengths of texts."""
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ import numpy as np
 
 from bitsweep.errors import UserError
 from bitsweep.seeding import generator
-from bitsweep.streaming import ParquetTable, TextTable, as_texts, open_table
+from bitsweep.streaming import ParquetTable, TextTable, as_texts, need_unicode, open_table
 
 # Rows read at a time, and texts that are kept to be measured: drawn from all, so that a sorted file does no harm.
 CHUNK = 4096
@@ -20,7 +19,7 @@ MAX_CLASSES = 1000
 
 @dataclass
 class Survey:
-    """A table's rows, its labels' counts in their order, a sample of its texts (or pairs), and how many are empty."""
+    """A table's rows, its labels' counts in their order, a sample of its texts (or pairs), and how many lack one."""
 
     rows: int
     labels: dict[int | str, int]
@@ -36,7 +35,7 @@ def look_at(path: str, text: str, label: str, pair: str | None = None) -> Survey
     random, kept, empty, rows = generator(0, "survey"), [], 0, 0
     for chunk, places in table.chunks(CHUNK):
         texts = list(zip(*(as_texts(table.values(chunk, column), places) for column in columns), strict=True))
-        empty += sum(not any(part.strip() for part in parts) for parts in texts)
+        empty += sum(not all(part.strip() for part in parts) for parts in texts)
         counts.update(as_label(value, place) for value, place in zip(table.values(chunk, label), places, strict=True))
         if len(counts) > MAX_CLASSES:
             raise UserError(f"Column {label!r} of {path} has more than {MAX_CLASSES} values: name the labels' column.")
@@ -65,7 +64,10 @@ def as_label(value: object, place: str) -> int | str:
     if isinstance(value, bool | float | list | dict):
         raise UserError(f"{place} has label {str(value)[:100]}: labels must be whole numbers or names.")
     spelled = str(value).strip()
-    return int(spelled) if re.fullmatch(r"[+-]?[0-9]{1,9}", spelled) else spelled
+    need_unicode(spelled, place)
+    # `01` and `+1` are not 1: the sweep looks for labels as they stand in the file.
+    is_number = spelled.removeprefix("-").isdecimal() and len(spelled) < 10 and str(int(spelled)) == spelled
+    return int(spelled) if is_number else spelled
 
 
 def suggest_columns(path: str) -> tuple[str | None, str | None]:

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import yaml
 
+from bitsweep.config import load_settings
 from bitsweep.demand import read_shape
 from bitsweep.encoder import check_max_length
 from bitsweep.errors import UserError, run
@@ -98,11 +100,21 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
         yield Path(folder), {"source": "hub", "name": name, "revision": revision}
 
 
+def check_file(file: str) -> None:
+    """Raises UserError for a path that no config can name."""
+    if set("{}") & set(file):
+        raise UserError(f"--file is {file!r}, but Snakemake keeps braces to itself: rename the file or folder.")
+    if any("\ud800" <= letter <= "\udfff" for letter in file):
+        raise UserError(f"--file is {file!r}, a name that is no UTF-8: rename the file or folder.")
+
+
 def check_name(arguments: argparse.Namespace) -> str:
     """The experiment's name: the one that is given, or the file's. Raises UserError where its config exists."""
     name = arguments.name or name_for(arguments.file)
     if name != name_for(name):
         raise UserError(f"--name is {name!r}: use letters, digits, dashes and underscores.")
+    if len(name) > 100:
+        raise UserError(f"The name {name} has {len(name)} characters: give one of at most 100 by --name.")
     if Path("configs", f"{name}.yaml").exists():
         raise UserError(f"configs/{name}.yaml exists: delete it, or give another --name (EXPERIMENT=... for make).")
     return name
@@ -160,6 +172,7 @@ def main() -> None:
     parser.add_argument("--name", help="name of the experiment and its config (the file's)")
     arguments = parser.parse_args()
     ask_all(arguments)
+    check_file(arguments.file)
     name, cores = check_name(arguments), os.cpu_count() or 1
     survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
     tell(survey, arguments.file)
@@ -167,9 +180,11 @@ def main() -> None:
         max_length, cut, plan, disk = fit(survey, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
     data |= {"pair": arguments.pair} if arguments.pair else {}
-    target = Path("configs", f"{name}.yaml")
+    target, text = Path("configs", f"{name}.yaml"), config_text(name, data, survey, encoder, max_length, cut, plan)
+    # What the sweep would refuse is told at once.
+    load_settings(yaml.safe_load(text))
     with whole_file(target, lasting=False) as part:
-        part.write_text(config_text(name, data, survey, encoder, max_length, cut, plan), encoding="utf-8")
+        part.write_text(text, encoding="utf-8")
     runs = sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in plan.grids.values())
     used = f"{plan.train_limit:,} of its rows train (limit.train)" if plan.train_limit else "all rows are used"
     print(f"Wrote {target}: {runs} runs, {used}.")

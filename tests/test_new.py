@@ -118,6 +118,34 @@ def test_labels_that_are_numbers_stay_in_order(tmp_path):
     assert list(look_at(str(path), "text", "stars").labels) == [1, 2, 10]
 
 
+def test_labels_are_numbers_only_as_the_sweep_reads_them(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "".join(f"t,{label}\n" for label in ("01", "02", "+3", "-4", "5", "0")))
+    assert list(look_at(str(path), "text", "label").labels) == [-4, 0, 5, "+3", "01", "02"]
+
+
+def test_half_a_character_is_no_label(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "t", "label": "x\\ud800"}\n')
+    with pytest.raises(UserError, match=r"line 1 has .ud800 alone, which is half a character"):
+        look_at(str(path), "text", "label")
+
+
+def test_a_pair_without_one_of_its_texts_counts_as_empty(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,other,label\na,b,0\na,,1\n,b,1\n")
+    assert look_at(str(path), "text", "label", "other").empty == 2
+
+
+def test_what_no_config_can_name_gets_a_sentence(tmp_path):
+    (tmp_path / "{x}.csv").write_text("text,label\n")
+    columns = ("--text", "text", "--label", "label")
+    braces = call(tmp_path, "--file", "{x}.csv", *columns)
+    assert braces.stderr.startswith("Error: --file is '{x}.csv', but Snakemake keeps braces to itself: rename")
+    long = call(tmp_path, "--file", f"{'a' * 101}.csv", *columns)
+    assert long.stderr.endswith("has 101 characters: give one of at most 100 by --name.\n")
+
+
 BAD = {
     "one label": ("text,label\na,x\nb,x\n", "one value, 'x'"),
     "no rows": ("text,label\n", "no row"),
@@ -159,7 +187,9 @@ def test_the_plan_fits_the_time():
     )
 
 
-@pytest.mark.parametrize("label", ["'", '"', "a: b", "# c", "{x}", "null", "é\n\r%", "- "])
+@pytest.mark.parametrize(
+    "label", ["'", '"', "a: b", "# c", "{x}", "null", "é\n\r%", "- ", "\x7f\x80\x85\u2028\ufeff\x1b😀", "01"]
+)
 def test_whatever_labels_hold_the_config_reads_it_back(label):
     survey = Survey(100, {"a": 90, label: 10}, ["t"], 0)
     plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0)
