@@ -9,9 +9,10 @@ import numpy as np
 
 import bitsweep.imports  # noqa: F401
 from bitsweep.batches import predict
+from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS
 from bitsweep.model import build_classifier
-from bitsweep.modes import BUILT_IN
+from bitsweep.modes import BUILT_IN, freeze
 from bitsweep.precision import choose_precision
 from bitsweep.prediction import to_tokens
 from bitsweep.recipe import Recipe
@@ -46,6 +47,15 @@ class Speed:
     def run_seconds(self, batch_size: int, examples: int, validation: int, epochs: int) -> float:
         training = examples * self.example + -(-examples // batch_size) * self.step
         return START_SECONDS + epochs * (training + validation * self.prediction)
+
+
+def fitting_modes(encoder: Path, labels: int) -> list[str]:
+    """The modes to try: full and bitfit, or the head in its place where the encoder has no biases."""
+    try:
+        freeze(build_classifier(encoder, labels, 0), BUILT_IN["bitfit"], 0)
+    except UserError:
+        return ["full", "head"]
+    return ["full", "bitfit"]
 
 
 def measure(encoder: Path, encodings: list, labels: int, modes: list[str]) -> dict[str, Speed]:

@@ -10,15 +10,19 @@ import yaml
 from bitsweep.spelling import spell_number
 from bitsweep.survey import Survey
 
-MODES = ["full", "bitfit"]
+# Beside `full`: what trains, and why its learning rates are others. The head is for encoders without biases.
+SMALL_MODES = {
+    "bitfit": ("only the bias terms do", "BitFit wants larger learning rates."),
+    "head": ("only the classifier on top of the encoder does", "The head alone wants larger learning rates."),
+}
 EPOCHS = 4
 HELD_OUT = 0.2
 # From small to large: batch sizes, and how many of a mode's learning rates.
 GRIDS = [([32], 1), ([32], 2), ([16, 64], 2), ([8, 32, 128], 3)]
 # The likeliest first. BitFit moves less with each step and takes larger ones (Ben Zaken et al., 2022, section 4).
 RATES = {
-    "small": {"full": [3e-4, 1e-4, 1e-3], "bitfit": [3e-3, 1e-3, 1e-2]},
-    "large": {"full": [5e-5, 2e-5, 1e-4], "bitfit": [1e-3, 3e-4, 3e-3]},
+    "small": {"full": [3e-4, 1e-4, 1e-3], "bitfit": [3e-3, 1e-3, 1e-2], "head": [1e-2, 3e-3, 3e-2]},
+    "large": {"full": [5e-5, 2e-5, 1e-4], "bitfit": [1e-3, 3e-4, 3e-3], "head": [3e-3, 1e-3, 1e-2]},
 }
 # The hidden size from which an encoder wants the smaller learning rates.
 LARGE_HIDDEN = 384
@@ -35,11 +39,11 @@ class Plan:
     seconds: float
 
 
-def grids_of(size: int, hidden: int) -> dict[str, dict[str, list]]:
+def grids_of(size: int, hidden: int, modes: list[str]) -> dict[str, dict[str, list]]:
     """The grids of the `size`-th of GRIDS for an encoder of a hidden size."""
     batch_sizes, rates = GRIDS[size]
     of_modes = RATES["large" if hidden >= LARGE_HIDDEN else "small"]
-    return {mode: {"batch_size": batch_sizes, "learning_rate": sorted(of_modes[mode][:rates])} for mode in MODES}
+    return {mode: {"batch_size": batch_sizes, "learning_rate": sorted(of_modes[mode][:rates])} for mode in modes}
 
 
 def split_sizes(rows: int) -> dict[str, int]:
@@ -48,17 +52,19 @@ def split_sizes(rows: int) -> dict[str, int]:
     return {"train": rows - held_out, "validation": held_out // 2}
 
 
-def choose_plan(rows: int, hidden: int, budget: float, seconds: Callable[[dict, dict], float]) -> Plan:
+def choose_plan(
+    rows: int, hidden: int, budget: float, seconds: Callable[[dict, dict], float], modes: list[str]
+) -> Plan:
     """The largest grid whose sweep fits into `budget` seconds; the second smallest on fewer rows where none does.
 
     `seconds` tells how long a sweep takes, from its grids and the sizes of its splits.
     """
     sizes = split_sizes(rows)
     for size in reversed(range(len(GRIDS))):
-        grids = grids_of(size, hidden)
+        grids = grids_of(size, hidden, modes)
         if (takes := seconds(grids, sizes)) <= budget:
             return Plan(grids, None, takes)
-    grids, limit = grids_of(1, hidden), sizes["train"]
+    grids, limit = grids_of(1, hidden, modes), sizes["train"]
     while limit > MIN_ROWS and seconds(grids, {**sizes, "train": limit}) > budget:
         limit = max(MIN_ROWS, limit * 3 // 4)
     limit = None if limit == sizes["train"] else limit
@@ -93,6 +99,8 @@ def config_text(
     columns = "\n".join(f"  {key}: {quote(value)}" for key, value in data.items())
     source = "\n".join(f"  {key}: {quote(value)}" for key, value in encoder.items())
     rates = {mode: ", ".join(map(spell_number, grid["learning_rate"])) for mode, grid in plan.grids.items()}
+    small = next(mode for mode in plan.grids if mode != "full")
+    trains, why = SMALL_MODES[small]
     limit = "null" if plan.train_limit is None else str(plan.train_limit)
     return f"""# yaml-language-server: $schema=../config.schema.json
 # Made by `make new` from {quote(data["train"])}: {survey.rows:,} rows. Every key is explained in config.yaml.
@@ -131,7 +139,7 @@ max_length: {max_length}
 
 # Every combination is one run.
 grid:
-  # full: every parameter trains; bitfit: only the bias terms do. Others: docs/modes.md.
+  # full: every parameter trains; {small}: {trains}. Others: docs/modes.md.
   mode: [{", ".join(plan.grids)}]
   batch_size: [{", ".join(map(str, plan.grids["full"]["batch_size"]))}]
   learning_rate: [{rates["full"]}]
@@ -139,9 +147,9 @@ grid:
   seed: [42]
 
 modes:
-  # BitFit wants larger learning rates.
-  bitfit:
-    learning_rate: [{rates["bitfit"]}]
+  # {why}
+  {small}:
+    learning_rate: [{rates[small]}]
 
 # What selects: accuracy, macro_f1 (where labels are uneven) or matthews.
 metric: {choose_metric(survey)}

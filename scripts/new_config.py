@@ -19,7 +19,7 @@ from bitsweep.demand import read_shape
 from bitsweep.encoder import check_max_length
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, whole_file
-from bitsweep.new import EPOCHS, MODES, Plan, choose_plan, config_text, name_for, spell_seconds
+from bitsweep.new import EPOCHS, Plan, choose_plan, config_text, name_for, spell_seconds
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
 
 FLAGS = {"file": "FILE", "text": "TEXT", "label": "LABEL"}
@@ -134,7 +134,7 @@ def tell(survey: Survey, file: str) -> None:
 
 def fit(survey: Survey, encoder: Path, minutes: float, cores: int) -> tuple[int, float, Plan, int]:
     """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
-    from bitsweep.forecast import disk_bytes, measure, sweep_seconds
+    from bitsweep.forecast import disk_bytes, fitting_modes, measure, sweep_seconds
     from bitsweep.tokenization import encode, load_tokenizer
 
     def fits(length: int) -> bool:
@@ -156,8 +156,10 @@ def fit(survey: Survey, encoder: Path, minutes: float, cores: int) -> tuple[int,
     )
     print("Measuring a few training steps ...", flush=True)
     encodings = encode(load_tokenizer(encoder, max_length), survey.texts)
-    speeds = measure(encoder, encodings, len(survey.labels), MODES)
-    plan = choose_plan(survey.rows, read_shape(read_json(encoder / "config.json")).hidden, 60 * minutes, seconds)
+    modes = fitting_modes(encoder, len(survey.labels))
+    speeds = measure(encoder, encodings, len(survey.labels), modes)
+    hidden = read_shape(read_json(encoder / "config.json")).hidden
+    plan = choose_plan(survey.rows, hidden, 60 * minutes, seconds, modes)
     return max_length, cut, plan, disk_bytes(speeds, plan.grids, encoder, survey, lengths.clip(max=max_length), cores)
 
 

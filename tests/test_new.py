@@ -10,15 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from safetensors.torch import save_file
 from tokenizers import Tokenizer
+from transformers import AutoModelForSequenceClassification, ModernBertConfig
 
 from bitsweep.config import load_settings
 from bitsweep.errors import UserError
+from bitsweep.forecast import fitting_modes
 from bitsweep.new import GRIDS, choose_plan, config_text, name_for
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
 from tests.conftest import ROOT
 
 COLUMNS = ("Ünique id", "What they: said?", "Urteil #1 (final)")
+MODES = ["full", "bitfit"]
 LABELS = ('très bon: "oui"', "meh; naja")
 
 
@@ -177,14 +181,30 @@ def test_the_plan_fits_the_time():
     def seconds(grids: dict, sizes: dict) -> float:
         return sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in grids.values()) * sizes["train"]
 
-    plans = [choose_plan(10_000, 128, budget, seconds) for budget in (1e3, 2e4, 4e4, 1e9)]
+    plans = [choose_plan(10_000, 128, budget, seconds, MODES) for budget in (1e3, 2e4, 4e4, 1e9)]
     assert [plan.seconds <= budget for plan, budget in zip(plans, (1e3, 2e4, 4e4, 1e9), strict=True)] == [True] * 4
     assert plans[0].train_limit < 300
     assert [plan.train_limit for plan in plans[1:]] == [None] * 3
     assert plans[-1].grids["full"]["batch_size"] == GRIDS[-1][0]
     assert max(plans[-1].grids["full"]["learning_rate"]) > max(
-        choose_plan(10_000, 768, 1e9, seconds).grids["full"]["learning_rate"]
+        choose_plan(10_000, 768, 1e9, seconds, MODES).grids["full"]["learning_rate"]
     )
+
+
+def test_an_encoder_without_biases_gets_modes_that_fit(encoder, tmp_path):
+    sizes = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    config = ModernBertConfig(**sizes, num_attention_heads=2, pad_token_id=0)
+    config.save_pretrained(tmp_path)
+    model = AutoModelForSequenceClassification.from_config(config)
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    assert fitting_modes(encoder, 2) == MODES
+    modes = fitting_modes(tmp_path, 2)
+    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0, modes)
+    data, chosen = {"train": "a.csv", "text": "t", "label": "l"}, {"source": "folder", "path": "models/bert-tiny"}
+    text = config_text("x", data, Survey(100, {"a": 90, "b": 10}, ["t"], 0), chosen, 64, 0.01, plan)
+    config = yaml.safe_load(text)
+    assert config["grid"]["mode"] == ["full", "head"] == modes
+    assert list(config["modes"]) == ["head"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +212,7 @@ def test_the_plan_fits_the_time():
 )
 def test_whatever_labels_hold_the_config_reads_it_back(label):
     survey = Survey(100, {"a": 90, label: 10}, ["t"], 0)
-    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0)
+    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0, MODES)
     data = {"train": label, "text": label, "label": label}
     text = config_text("x", data, survey, {"source": "folder", "path": label}, 64, 0.01, plan)
     config = yaml.safe_load(text)
