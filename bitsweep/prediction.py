@@ -10,7 +10,7 @@ from bitsweep.batches import predict
 from bitsweep.exported import load_classifier
 from bitsweep.files import read_json, whole_file
 from bitsweep.recipe import Recipe
-from bitsweep.streaming import as_texts, new_columns, open_table
+from bitsweep.streaming import as_texts, need_columns, need_room, new_columns, open_table
 from bitsweep.tokenization import load_tokenizer
 from bitsweep.tokens import Tokens
 
@@ -72,9 +72,13 @@ def predict_table(
 
     A text that is empty or missing is predicted as well, from nothing; the log counts them.
     """
-    table, rows, empty = open_table(source), 0, 0
+    table, rows, empty, added = open_table(source), 0, 0, new_columns(predictor.label_names)
+    # JSON lines without a line have no columns, and nothing to predict.
+    if table.columns:
+        need_columns(table, columns)
+        need_room(source, table.columns, added)
     # The file is the user's: no sum is noted beside it.
-    with whole_file(target, lasting=False) as part, table.writer(part, new_columns(predictor.label_names)) as write:
+    with whole_file(target, lasting=False) as part, table.writer(part, added) as write:
         for chunk, places in table.chunks(CHUNK):
             texts = [as_texts(table.values(chunk, column), places) for column in columns]
             write(chunk, predictor.columns(texts))

@@ -12,7 +12,7 @@ from bitsweep.errors import UserError
 from bitsweep.glue import TASKS
 from bitsweep.reading import check_columns, suffix_of
 from bitsweep.settings import GlueData, Settings
-from bitsweep.streaming import new_columns, open_table
+from bitsweep.streaming import need_room, new_columns, open_table
 
 KEYS = ("input", "output", "mode")
 TARGET = "predict"
@@ -72,9 +72,7 @@ def check_table(given: str, columns: list[str], label_names: list[str]) -> None:
     if table.columns:
         columns_of_keys = dict(zip(("text", "pair"), columns, strict=False))
         check_columns(table.columns, columns_of_keys, given)
-    for name in new_columns(label_names):
-        if name in table.columns:
-            raise UserError(f"{given} has a column {name!r}, which predictions are written to: rename or remove it.")
+    need_room(given, table.columns, new_columns(label_names))
 
 
 def text_columns(settings: Settings) -> list[str]:

@@ -7,13 +7,19 @@ import csv
 import gzip
 import itertools
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from bitsweep.errors import UserError
 from bitsweep.reading import DELIMITERS, SUFFIXES, open_parquet, records_of, suffix_of, told
+
+# Rows of JSON lines that tell what columns there are.
+PEEKED = 100
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Rows = list[list[str]] | list[dict] | Any
 # Writes a chunk of rows with new columns, each a list of values by its name.
@@ -34,6 +40,21 @@ def open_table(path: str) -> "TextTable | ParquetTable":
         return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix)
 
 
+def need_columns(table: "TextTable | ParquetTable", columns: list[str]) -> None:
+    """Raises UserError where a table lacks a column, or has it twice."""
+    for column in columns:
+        if table.columns.count(column) != 1:
+            has = "more than one column" if column in table.columns else "no column"
+            raise UserError(f"{table.path} has {has} {column!r}: it has {', '.join(table.columns)[:500]}.")
+
+
+def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
+    """Raises UserError where the columns of a table or the keys of a row have a name that is to be added."""
+    for name in added:
+        if name in has:
+            raise UserError(f"{path} has a column {name!r}, which predictions are written to: rename or remove it.")
+
+
 class TextTable:
     """CSV, TSV or JSON lines; rows are lists of cells, or objects."""
 
@@ -41,10 +62,11 @@ class TextTable:
         self.path = path
         self.suffix = suffix
         self.delimiter = DELIMITERS.get(suffix.removesuffix(".gz"))
-        _, first = next(self.records(), (0, None))
-        if first is None and self.delimiter:
+        # Of JSON some rows: the first may lack a key.
+        first = [row for _, row in itertools.islice(self.records(), 1 if self.delimiter else PEEKED)]
+        if not first and self.delimiter:
             raise UserError(f"{path} is empty: give it a header and rows.")
-        self.columns: list[str] = list(first or ())
+        self.columns: list[str] = first[0] if self.delimiter else list(dict.fromkeys(itertools.chain(*first)))
 
     def records(self) -> Iterator[tuple[int, Any]]:
         """The rows, the header of CSV and TSV among them, each with its line."""
@@ -78,12 +100,17 @@ class TextTable:
         opened = gzip.open if self.suffix.endswith(".gz") else open
         with opened(path, "wt", encoding="utf-8", newline="") as file:
             if not self.delimiter:
-                yield lambda rows, new: file.writelines(
-                    json.dumps({**row, **values}, ensure_ascii=False) + "\n"
-                    for row, values in zip(rows, transposed(new), strict=True)
-                )
+
+                def write(rows: Rows, new: dict[str, list]) -> None:
+                    for row, values in zip(rows, transposed(new), strict=True):
+                        need_room(self.path, row, new)
+                        file.write(spell_json({**row, **values}) + "\n")
+
+                yield write
                 return
-            writer = csv.writer(file, delimiter=self.delimiter, lineterminator="\n")
+            # By its line terminator the writer tells which cells to quote: also those with a carriage return alone.
+            lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+            writer = csv.writer(lines, delimiter=self.delimiter, lineterminator="\r\n")
             writer.writerow([*self.columns, *added])
             yield lambda rows, new: writer.writerows(
                 [*row, *values] for row, values in zip(rows, zip(*new.values(), strict=True), strict=True)
@@ -132,13 +159,17 @@ def transposed(columns: dict[str, list]) -> Iterator[dict]:
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
+def spell_json(row: dict) -> str:
+    """A row as JSON, readable where it can be: half of a surrogate pair is no UTF-8."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if text.isascii() or not SURROGATE.search(text) else json.dumps(row)
+
+
 def need_unicode(text: str, place: str) -> None:
     """Raises UserError for a text with half of a surrogate pair, as JSON's escapes can spell it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        half = ascii(text[error.start])[1:-1]
-        raise UserError(f"{place} has {half} alone, which is half a character: mend it, or remove the row.") from None
+    if found := SURROGATE.search(text):
+        half = ascii(found[0])[1:-1]
+        raise UserError(f"{place} has {half} alone, which is half a character: mend it, or remove the row.")
 
 
 def as_texts(values: list, places: list[str]) -> list[str]:
@@ -147,4 +178,5 @@ def as_texts(values: list, places: list[str]) -> list[str]:
         if value is not None and not isinstance(value, str):
             shown = str(value)[:100]
             raise UserError(f"{place} has {shown} where a text should be: name a column of texts, or mend it.")
+        need_unicode(value or "", place)
     return [value or "" for value in values]

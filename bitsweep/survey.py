@@ -8,7 +8,7 @@ import numpy as np
 
 from bitsweep.errors import UserError
 from bitsweep.seeding import generator
-from bitsweep.streaming import ParquetTable, TextTable, as_texts, need_unicode, open_table
+from bitsweep.streaming import as_texts, need_columns, need_unicode, open_table
 
 # Rows read at a time, and texts that are kept to be measured: drawn from all, so that a sorted file does no harm.
 CHUNK = 4096
@@ -48,13 +48,6 @@ def look_at(path: str, text: str, label: str, pair: str | None = None) -> Survey
         raise UserError(f"Column {label!r} of {path} has {found}: name a column of two or more labels.")
     labels = {value: counts[value] for value in sorted(counts, key=lambda value: (isinstance(value, str), value))}
     return Survey(rows, labels, [parts if pair else parts[0] for _, parts in kept], empty)
-
-
-def need_columns(table: TextTable | ParquetTable, columns: list[str]) -> None:
-    for column in columns:
-        if table.columns.count(column) != 1:
-            has = "more than one column" if column in table.columns else "no column"
-            raise UserError(f"{table.path} has {has} {column!r}: it has {', '.join(table.columns)[:500]}.")
 
 
 def as_label(value: object, place: str) -> int | str:

@@ -1,5 +1,8 @@
 """Predictions for a user's own table: the classifier that was exported, beside the user's columns, in their order."""
 
+import csv
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +82,52 @@ def test_a_mistake_late_in_a_table_leaves_no_half_output(predictor, tmp_path, mo
     with pytest.raises(UserError, match=r"in.jsonl, line 3 has 7 where a text should be"):
         predict_table(str(source), str(tmp_path / "out.jsonl"), ["text"], predictor, print)
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+class Coin:
+    """In the place of a Predictor, where only tables matter."""
+
+    label_names = ("a", "b")
+
+    def columns(self, texts: list[list[str]]) -> dict[str, list]:
+        rows = len(texts[0])
+        return {"prediction": ["a"] * rows, "probability_a": [0.5] * rows, "probability_b": [0.5] * rows}
+
+
+def test_what_other_columns_hold_comes_out_as_it_went_in(tmp_path):
+    cells = ["a\rb", "\r", "a\nb", "a\r\nb", 'a"b', " ", "a"]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["text", "other"], *(["t", cell] for cell in cells)])
+    predict_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), ["text"], Coin(), print)
+    with (tmp_path / "out.csv").open(newline="") as file:
+        assert [row["other"] for row in csv.DictReader(file)] == cells
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"text,other,prediction,probability_a,probability_b\n")
+    (tmp_path / "in.jsonl").write_text('{"id": "é"}\n{"text": "t", "id": "\\ud800"}\n')
+    predict_table(str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"), ["text"], Coin(), print)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["é", "\ud800"]
+
+
+WRONG = {
+    "no such column": ("a.csv", "body\nx\n", "a.csv has no column 'text': it has body"),
+    "no such key": ("a.jsonl", '{"body": "x"}\n', "a.jsonl has no column 'text': it has body"),
+    "in the way": ("a.csv", "text,prediction\nx,y\n", "a.csv has a column 'prediction', which predictions"),
+    "in a late row's": (
+        "a.jsonl",
+        '{"text": "x"}\n' * 200 + '{"text": "x", "probability_a": 1}\n',
+        "a.jsonl has a column 'probability_a', which predictions",
+    ),
+    "half a character": ("a.jsonl", '{"text": "x\\ud800"}\n', "line 1 has .ud800 alone, which is half a character"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_gets_a_sentence_by_hand_too(tmp_path, name):
+    file, text, words = WRONG[name]
+    (tmp_path / file).write_text(text)
+    with pytest.raises(UserError, match=words):
+        predict_table(str(tmp_path / file), str(tmp_path / f"out.{file}"), ["text"], Coin(), print)
+    assert [path.name for path in tmp_path.iterdir()] == [file]
 
 
 def test_pairs_are_read_as_pairs(predictor, folder):
