@@ -6,6 +6,10 @@
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
 SHELL := /bin/bash
+# What these hold is the user's, and nothing for make to expand, `$` above all; recipes have them in the environment.
+ANSWERS := FILE TEXT LABEL PAIR ENCODER MINUTES EXPERIMENT
+$(foreach name,$(ANSWERS),$(eval override $(name) := $$(value $(name))))
+export $(ANSWERS)
 PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,6 +106,28 @@ def test_without_a_terminal_a_sentence_tells_the_flags(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("Error: --text is missing, and there is no terminal")
     assert "make new FILE=mine.csv TEXT=column LABEL=column" in done.stderr
+
+
+def test_make_takes_names_as_they_are(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "requirements.lock").touch()
+    (tmp_path / ".venv" / "installed").touch()
+    name = "it's $HOME $(shell touch made) `touch made` #1.csv"
+    (tmp_path / name).write_text("text,label\n")
+    done = subprocess.run(
+        ["make", "new", f"FILE={name}", "TEXT=$(shell touch made)", "LABEL=label"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert f"Error: {name} has no column '$(shell touch made)': it has text, label." in done.stderr
+    assert not (tmp_path / "made").exists()
 
 
 def test_labels_and_texts_are_the_table_s(table):
