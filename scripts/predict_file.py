@@ -32,6 +32,9 @@ def main() -> None:
     if not arguments.mode and not arguments.selection:
         raise UserError("--mode is missing: name a mode, or with --selection the file that tells the best one.")
     mode = arguments.mode or best_mode(read_json(arguments.selection), arguments.metric)
+    if not (arguments.classifiers / mode / "config.json").is_file():
+        # Where the selection changed within the call, the exports were planned by the one before.
+        raise UserError(f"The mode {mode}, which is to predict, is not exported yet: call the same once more.")
     device = read_json(arguments.precision)["device"] if arguments.precision else arguments.device
     print(f"Predicting by the mode {mode}.")
     with gpu_slot(arguments.gpu_percent):
