@@ -20,7 +20,6 @@ PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
-	@echo "The report: results/$$(sed -n 's/^experiment: *//p' config.yaml)/report/index.html"
 
 # make hands its variables on in the environment, where a name may hold what shells act on.
 new: setup

@@ -125,8 +125,15 @@ localrules:
 
 onstart:
     check_targets(REQUEST, workflow.dag_settings.targets)
+    if workflow.executor_plugin.name == "slurm":
+        check_reachable()
     SWEEP.start()
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
     if workflow.local_exec:
         workflow.scheduler.job_rate_limiter = None
+
+
+onsuccess:
+    if os.path.exists(f"{REPORT}/index.html"):
+        print(f"The report: {REPORT}/index.html", file=sys.stderr)

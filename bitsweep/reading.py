@@ -134,6 +134,8 @@ def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: s
     names = list(map(str, header))
     for key, column in columns.items():
         if column not in names:
+            if len(names) == 1 and column in re.split(r"[;\t|]", names[0]):
+                raise UserError(f"{name} has no commas between its columns: save it with commas, or as .tsv with tabs.")
             near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else "set the key to one of its columns. "
             shown = ", ".join(names)

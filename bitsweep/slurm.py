@@ -60,6 +60,18 @@ def ask(*command: str) -> list[str]:
         ) from None
 
 
+def check_reachable() -> None:
+    """Raises UserError where no Slurm answers: its plugin would ask again and again, and might not end."""
+    try:
+        subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
+        raise UserError(
+            f"No Slurm answers here (sinfo: {reason}): call on the cluster's login node, or without --profile "
+            "profiles/slurm."
+        ) from None
+
+
 def jobs_here() -> set[str]:
     """The ids of the user's pending and running jobs that work in this folder."""
     lines = ask("squeue", "--noheader", f"--user={os.getuid()}", "--format=%A %Z")

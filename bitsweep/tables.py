@@ -11,6 +11,8 @@ from bitsweep.files import whole_file, write_text
 from bitsweep.metrics import METRICS
 from bitsweep.spelling import spell_number
 
+PREDICTED = "predicted "
+
 
 def percent(value: float | None) -> str:
     return "" if value is None or value != value else f"{100 * value:.2f} %"
@@ -47,9 +49,14 @@ def grid_table(experiment: dict) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "values", "count"])
 
 
+def shown_metrics(summary: dict) -> list[str]:
+    """All metrics, but F1 of label 1 only where it selects: of labels that are equals it would mislead."""
+    return [name for name in METRICS if name != "f1" or summary["experiment"]["metric"] == "f1"]
+
+
 def validation_table(summary: dict) -> pd.DataFrame:
     """The selected runs, one row a mode and seed."""
-    scores = [f"validation_{metric}" for metric in METRICS]
+    scores = [f"validation_{metric}" for metric in shown_metrics(summary)]
     columns = ["mode", scores[0], "learning_rate", "batch_size", "seed", "epoch", "validation_loss", *scores[1:]]
     rows = [
         {"mode": mode, **entry["selected"], **run}
@@ -66,7 +73,7 @@ def test_table(summary: dict) -> pd.DataFrame:
     The interval is that of the metric that selects, sd its standard deviation over seeds.
     """
     metric, rows = summary["experiment"]["metric"], []
-    order = [metric, *(name for name in METRICS if name != metric)]
+    order = [metric, *(name for name in shown_metrics(summary) if name != metric)]
     columns = [
         "mode",
         "trainable_parameters",
@@ -97,7 +104,7 @@ def confusion_table(summary: dict) -> pd.DataFrame:
         for run in entry["test"]["runs"]
         for name, counts in zip(names, run["confusion"], strict=True)
     ]
-    return pd.DataFrame(rows, columns=["mode", "seed", "label", *(f"predicted {name}" for name in names)])
+    return pd.DataFrame(rows, columns=["mode", "seed", "label", *(f"{PREDICTED}{name}" for name in names)])
 
 
 def differences_table(summary: dict) -> pd.DataFrame:
@@ -204,12 +211,14 @@ def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
             place = shown.columns.get_loc(low)
             shown.insert(place, title, ["" if pd.isna(one) else spelled([one, other]) for one, other in intervals])
             shown = shown.drop(columns=[low, high])
-    return shown.rename(columns=lambda name: name.replace("_", " "))
+    # Columns of the confusion table end in a label's name, which stays as it is.
+    return shown.rename(columns=lambda name: name if name.startswith(PREDICTED) else name.replace("_", " "))
 
 
 def to_markdown(table: pd.DataFrame) -> str:
     """A readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
     escaped = table.map(lambda value: str(value).replace("|", "\\|"))
+    escaped = escaped.rename(columns=lambda name: name.replace("|", "\\|"))
     return escaped.to_markdown(index=False, disable_numparse=True, colalign=alignment(table))
 
 

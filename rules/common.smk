@@ -34,7 +34,7 @@ from bitsweep.params import (
 )
 from bitsweep.config import load_settings
 from bitsweep.request import check_targets, part_config, read_request
-from bitsweep.slurm import note_job
+from bitsweep.slurm import check_reachable, note_job
 from bitsweep.sweep import Sweep
 
 # What the command line asks of the target predict is no part of the experiment.

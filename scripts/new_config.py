@@ -87,6 +87,8 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
             prepare_encoder(name, name, folder)
             yield Path(folder), {"source": "folder", "path": name}
             return
+        if Path(name).parent != Path() and Path(name).parent.is_dir():
+            raise UserError(f"--encoder is {name!r}, but there is no such folder: correct the path.")
         if name.count("/") != 1 or name.startswith((".", "/")):
             raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
         from huggingface_hub import HfApi

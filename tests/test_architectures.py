@@ -258,7 +258,7 @@ def test_a_tokenizer_that_is_a_sentencepiece_model_alone_is_read(tmp_path):
             sentence_iterator=iter(GOOD + BAD), model_writer=file, vocab_size=40, minloglevel=2, **pieces, **ids
         )
     prepare_encoder(source, "encoder", tmp_path)
-    (encoding,) = encode(load_tokenizer(tmp_path, 16), ["a fine film"])
+    encoding = load_tokenizer(tmp_path, 16).encode("a fine film")
     assert encoding.tokens[:3] == ["[CLS]", "▁a", "▁fine"]
     assert encoding.tokens[-1] == "[SEP]"
     assert try_mode(tmp_path, 2, BUILT_IN["head"], 16, "float32") == TWO_LAYERS
