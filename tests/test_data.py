@@ -17,7 +17,7 @@ from bitsweep.files import sha256_file
 from bitsweep.params import data_text, experiment_text, sha256_folder
 from bitsweep.reading import SUFFIXES, Table
 from bitsweep.sources import fetch, read_package, without_unlabelled
-from bitsweep.tokenization import encode, load_tokenizer
+from bitsweep.tokenization import load_tokenizer
 from tests.conftest import ROOT
 
 
@@ -242,6 +242,6 @@ def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
 
 
 def test_pairs_have_token_types_and_the_longer_text_is_cut_first(encoder):
-    (encoding,) = encode(load_tokenizer(encoder, 9), [("a film", "one two three four five six seven")])
+    encoding = load_tokenizer(encoder, 9).encode("a film", "one two three four five six seven")
     assert encoding.tokens == ["[CLS]", "a", "film", "[SEP]", "one", "two", "three", "four", "[SEP]"]
-    assert encoding.type_ids.tolist() == [0] * 4 + [1] * 5
+    assert encoding.type_ids == [0] * 4 + [1] * 5

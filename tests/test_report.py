@@ -1,6 +1,7 @@
 """The report's prose follows its numbers, and whatever the data hold is shown as it is."""
 
 import copy
+import re
 import shutil
 import subprocess
 
@@ -13,7 +14,7 @@ from bitsweep.figures import size_figure
 from bitsweep.page import to_html
 from bitsweep.report import input_section
 from bitsweep.study import study_table, summarize_study
-from bitsweep.tables import readable, to_latex, to_markdown
+from bitsweep.tables import confusion_table, readable, to_latex, to_markdown
 from tests.conftest import ROOT
 
 
@@ -292,3 +293,14 @@ def test_the_commit_is_the_workflow_s_own(tmp_path):
     assert len(commit) >= 7
     (tmp_path / "Snakefile").write_text("changed")
     assert commit_of(tmp_path) == f"{commit}-dirty"
+
+
+def test_labels_stand_in_headers_as_they_are_written():
+    """No label's name breaks the table's Markdown or loses a character."""
+    run = {"seed": 1, "confusion": [[3, 1], [0, 4]]}
+    experiment = {"label_names": ["a|b", "x_1"]}
+    table = confusion_table({"experiment": experiment, "modes": {"full": {"test": {"runs": [run]}}}})
+    header, _, first, _ = to_markdown(readable(table)).splitlines()
+    cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", header)[1:-1]]
+    assert cells == ["mode", "seed", "label", r"predicted a\|b", "predicted x_1"]
+    assert r"a\|b" in first
