@@ -20,6 +20,8 @@ COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch")
 # Nodes here have two cores. Slurm is asked often, so that a test does not wait for the next question.
 PROFILE = ["--profile", "profiles/slurm", "--cores", "2", "--slurm-init-seconds-before-status-checks", "2"]
 
+TAKING_JOBS = ("idle", "mixed", "allocated", "completing")
+
 
 def why_not() -> str | None:
     """Why no Slurm can be started here."""
@@ -88,14 +90,30 @@ def slow_config(workspace: Workspace) -> Path:
     return workspace.config("slow", grid=grid, training={"epochs": 15})
 
 
-def jobs(state: str) -> list[str]:
-    """The ids of the runs' Slurm jobs that are in a state."""
-    lines = ask("squeue", "--noheader", f"--states={state}", "--format=%A %k").splitlines()
-    return [line.split(" ", 1)[0] for line in lines if "train_run" in line]
+def jobs(state: str) -> dict[str, str]:
+    """The runs' Slurm jobs that are in a state: by their ids the memory that they asked for."""
+    lines = ask("squeue", "--noheader", f"--states={state}", "--format=%A %m %k").splitlines()
+    return {job: memory for job, memory, rule in (line.split(" ", 2) for line in lines) if "train_run" in rule}
+
+
+def ample(state: str) -> list[str]:
+    """Those of them that asked for enough."""
+    return [job for job, memory in jobs(state).items() if memory != "300M"]
 
 
 def checkpoints(workspace: Workspace) -> list[Path]:
     return list((workspace.folder / "results").glob("*/runs/*/*/*/*/.checkpoint.safetensors"))
+
+
+def resume(node: str) -> None:
+    """Lets a node take jobs again, which a controller that is busy with it may refuse at first."""
+    command = ["scontrol", "update", f"nodename={node}", "state=resume"]
+
+    def takes_jobs() -> bool:
+        subprocess.run(command, capture_output=True)
+        return ask("sinfo", "--noheader", "--Node", f"--nodes={node}", "--format=%T").strip() in TAKING_JOBS
+
+    wait_for(takes_jobs)
 
 
 @contextlib.contextmanager
@@ -174,7 +192,7 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     with started(workspace, *call, "--set-threads", "train_run=2", log=log):
         wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
         left = {*jobs("RUNNING"), *jobs("PENDING")}
-    ask("scontrol", "update", "nodename=node2", "state=resume")
+    resume("node2")
     done = workspace.snakemake(*call)
     assert done.returncode == 0, done.stdout
     told = next(line for line in done.stdout.splitlines() if line.startswith("Slurm jobs of an earlier call"))
@@ -193,13 +211,13 @@ def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, sl
     ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
     log = tmp_path / "faults.log"
     with started(workspace, "--set-resources", scarce, *call, log=log) as process:
-        ask("scancel", wait_for(lambda: jobs("PENDING"))[0])
+        ask("scancel", wait_for(lambda: ample("PENDING"))[0])
         # One that hangs is ended by its limit, for which Slurm looks each half a minute.
-        hung = wait_for(lambda: next((job for job in jobs("RUNNING") if trainer(job)), None))
+        hung = wait_for(lambda: next((job for job in ample("RUNNING") if trainer(job)), None))
         os.kill(trainer(hung), signal.SIGSTOP)
         ask("scontrol", "update", f"jobid={hung}", "endtime=now+1second")
-        ask("scontrol", "update", "nodename=node2", "state=resume")
-        another = wait_for(lambda: next((job for job in jobs("RUNNING") if job != hung and trainer(job)), None))
+        resume("node2")
+        another = wait_for(lambda: next((job for job in ample("RUNNING") if job != hung and trainer(job)), None))
         ask("scancel", another)
         wait_for(lambda: f"Time limit exhausted for JobId={hung}" in (slurm / "slurmctld.log").read_text())
         controller = int((slurm / "slurmctld.pid").read_text())
@@ -209,7 +227,7 @@ def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, sl
         wait_for(lambda: "is UP" in subprocess.run(["scontrol", "ping"], capture_output=True, text=True).stdout)
         node = wait_for(lambda: ask("squeue", "--noheader", "--states=RUNNING", "--format=%N").split())[0]
         ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-        ask("scontrol", "update", f"nodename={node}", "state=resume")
+        resume(node)
         # Slurm lets such a job wait for two minutes before it starts it anew.
         for job in wait_for(lambda: jobs("PENDING")):
             ask("scontrol", "update", f"jobid={job}", "starttime=now")
