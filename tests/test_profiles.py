@@ -39,6 +39,29 @@ def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, finished
     assert compared_files(workspace.folder / "results" / "small") == expected
 
 
+# The file that Slurm's commands read, of a cluster whose controller is down; they ask it for a second instead of ten.
+DOWN = """
+ClusterName=down
+SlurmctldHost=localhost
+SlurmctldPort=9
+MessageTimeout=1
+NodeName=node
+PartitionName=main Nodes=ALL
+"""
+
+
+def test_a_slurm_that_does_not_answer_is_told_before_anything_is_made(workspace):
+    """Where its commands are not installed, that is told in the same words."""
+    configuration = workspace.folder / "slurm.conf"
+    configuration.write_text(DOWN)
+    call = ["--profile", "profiles/slurm", "--configfile", "configs/small.yaml"]
+    done = workspace.snakemake(*call, SLURM_CONF=str(configuration))
+    assert done.returncode != 0
+    assert "No Slurm answers here (sinfo: " in done.stdout
+    assert "call on the cluster's login node, or without --profile profiles/slurm." in done.stdout
+    assert not (workspace.folder / "results").exists()
+
+
 class EmptyStorage(BaseHTTPRequestHandler):
     """What an S3 without any bucket answers to whether a file is there."""
 
