@@ -17,8 +17,14 @@ pytestmark = pytest.mark.slurm
 
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 COMMANDS = ("slurmctld", "slurmd", "munged", "sbatch")
-# Nodes here have two cores. Slurm is asked often, so that a test does not wait for the next question.
+# Nodes here have two cores.
 PROFILE = ["--profile", "profiles/slurm", "--cores", "2", "--slurm-init-seconds-before-status-checks", "2"]
+# Slurm is asked every two seconds. Its plugin would wait ten seconds longer after each answer that no job has ended.
+ASKED_OFTEN = """
+from snakemake_executor_plugin_slurm import Executor
+
+Executor.next_seconds_between_status_checks = property(lambda self: 2, lambda self, seconds: None)
+"""
 
 TAKING_JOBS = ("idle", "mixed", "allocated", "completing")
 
@@ -53,6 +59,13 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for path in state.glob("*.pid"):
         os.kill(int(path.read_text()), signal.SIGTERM)
     CONFIGURATION.unlink()
+
+
+@pytest.fixture
+def workspace(workspace: Workspace) -> Workspace:
+    with (workspace.folder / "rules" / "common.smk").open("a") as rules:
+        rules.write(ASKED_OFTEN)
+    return workspace
 
 
 def compared_files(folder: Path) -> dict[str, bytes]:
@@ -136,6 +149,17 @@ def trainer(job: str) -> int:
             if b"scripts.train_run" in words and f"SLURM_JOB_ID={job}\0".encode() in (folder / "environ").read_bytes():
                 return int(folder.name)
     return 0
+
+
+def left_steps(job: str) -> list[Path]:
+    """The processes by which Slurm still runs a job's steps."""
+    named = f"slurmstepd: [{job}.".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_bytes().startswith(named):
+                found.append(folder)
+    return found
 
 
 def finished_runs(workspace: Workspace) -> dict[Path, int]:
@@ -230,6 +254,8 @@ def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, sl
         resume(node)
         # Slurm lets such a job wait for two minutes before it starts it anew.
         for job in wait_for(lambda: jobs("PENDING")):
+            # A job that meets itself on the node is held.
+            wait_for(lambda job=job: not left_steps(job))
             ask("scontrol", "update", f"jobid={job}", "starttime=now")
         kept = wait_for(lambda: finished_runs(workspace))
         assert process.wait(300) == 0, log.read_text()
