@@ -89,6 +89,7 @@ def front_matter(facts: dict) -> str:
             task_type="text-classification",
             dataset_type=dataset,
             dataset_name=experiment["data"],
+            dataset_config=experiment["sources"]["data"].get("configuration"),
             dataset_split=split,
             metric_type={"macro_f1": "f1", "matthews": "matthews_correlation"}.get(metric, metric),
             metric_name=f"{split} {METRIC_NAMES[metric]}",

@@ -42,8 +42,6 @@ def splits_of(task: str) -> dict[str, str]:
 
 def hub_section(task: str, revision: str | None) -> dict:
     """The data section of a task as one of a data set on the Hub."""
-    paths = {split: f"{task}/{name}-00000-of-00001.parquet" for split, name in splits_of(task).items()}
     columns = dict(zip(("text", "pair"), TASKS[task].texts, strict=False))
-    return {"source": "hub", "name": NAME, **paths, **columns, "label": "label"} | (
-        {"revision": revision} if revision else {}
-    )
+    section = {"source": "hub", "name": NAME, "configuration": task, **splits_of(task), **columns, "label": "label"}
+    return section | ({"revision": revision} if revision else {})

@@ -10,8 +10,10 @@ from bitsweep.files import canonical_json, sha256_file
 from bitsweep.fingerprint import fingerprint
 from bitsweep.kept import key_of
 from bitsweep.licences import licences_of
+from bitsweep.listing import finds_splits
+from bitsweep.pinned import describe_test_split
 from bitsweep.reading import folder_files, told, without_secrets
-from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubEncoder, PackageData, Settings
+from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubData, HubEncoder, PackageData, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
@@ -47,8 +49,17 @@ def local_files(settings: Settings) -> list[str]:
 
 
 def official_splits(settings: Settings) -> list[str]:
-    """Which of the validation and the test split the source has, rather than their being held out."""
-    return [split for split in ("validation", "test") if getattr(settings.data, split, None)]
+    """Which of the validation and the test split come with the data, rather than their being held out.
+
+    Both where they have yet to be looked for: `sources.fetch` leaves one empty that is not there.
+    """
+    found = finds_official_splits(settings)
+    return [split for split in ("validation", "test") if found or getattr(settings.data, split, None)]
+
+
+def finds_official_splits(settings: Settings) -> bool:
+    """Whether the data set on the Hub tells which splits it has, once it is fetched."""
+    return isinstance(settings.data, HubData) and finds_splits(settings.data.train)
 
 
 def encoder_text(settings: Settings) -> str:
@@ -122,14 +133,17 @@ def experiment_text(settings: Settings) -> str:
         described = ", ".join(dict.fromkeys(map(without_secrets, data.places().values())))
     else:
         described = f"GLUE's task {data.task}" if isinstance(data, GlueData) else data.name
+        described += f" ({data.configuration})" if isinstance(data, HubData) and data.configuration else ""
         # The newest commit is known once it has been fetched.
         described += f" at {data.revision}" if data.revision else ""
+    known = not finds_official_splits(settings)
     return canonical_json(
         {
             "name": settings.experiment,
             "data": described,
-            "official_splits": official_splits(settings),
-            "test_split": describe_test_split(settings),
+            # What is null here, the source tells once it is fetched (pinned.py).
+            "official_splits": official_splits(settings) if known else None,
+            "test_split": test_split_of(settings) if known else None,
             # Without a commit `summarize` adds the one that was taken.
             "encoder": encoder.path if isinstance(encoder, FolderEncoder) else name_commit(encoder),
             "max_length": settings.max_length,
@@ -145,14 +159,11 @@ def experiment_text(settings: Settings) -> str:
     )
 
 
-def describe_test_split(settings: Settings) -> str:
-    """Where the test rows come from: the official split, half of the validation split, or the labelled rows."""
+def test_split_of(settings: Settings) -> str:
+    """Where the test rows come from, as `describe_test_split` says it; of GLUE's tasks in words of their own."""
     if isinstance(settings.data, GlueData):
         return "glue_mismatched" if settings.data.test else "glue"
-    official = official_splits(settings)
-    if "test" in official:
-        return "official"
-    return "half_of_validation" if "validation" in official else "held_out"
+    return describe_test_split(official_splits(settings))
 
 
 def export_text(settings: Settings, mode: str) -> str:

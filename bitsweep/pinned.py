@@ -1,5 +1,6 @@
-"""The commits that were taken where the config names none: what fetched them keeps them beside its outputs."""
+"""What is known once it has been fetched, where the config does not say it: commits, and the splits that data have."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from bitsweep.files import read_json
@@ -17,7 +18,18 @@ def add_commit(experiment: dict, kept: Path) -> None:
             experiment["sources"]["encoder"]["revision"] = commit
 
 
-def add_data_commit(experiment: dict, source: dict) -> None:
-    """Adds the commit in `source` (source.json) to what is said of the data, where the config names none."""
+def add_source(experiment: dict, source: dict) -> None:
+    """Adds the commit and the splits in `source` (source.json) to what is said of the data."""
     if "revision" in source and source["revision"] not in experiment["data"]:
         experiment["data"] += f" at {source['revision']}"
+    if experiment["test_split"] is None:
+        official = [split for split in ("validation", "test") if split in source["files"]]
+        experiment |= {"official_splits": official, "test_split": describe_test_split(official)}
+        experiment["unlabelled_test"] = source.get("unlabelled_test", False)
+
+
+def describe_test_split(official: Collection[str]) -> str:
+    """Where the test rows come from: the official split, half of the validation split, or the labelled rows."""
+    if "test" in official:
+        return "official"
+    return "half_of_validation" if "validation" in official else "held_out"

@@ -378,17 +378,19 @@ def test_split_sentence(experiment: dict) -> str:
             f"and validation_mismatched tests, of other genres; {count(examples['test'])} of its examples are used. "
             "Scores are not comparable with those of GLUE's leaderboard."
         )
+    lacking = "The data carry no official test split"
+    if experiment["test_split"] == "glue":
+        lacking = "GLUE's test split has no labels"
+    elif experiment.get("unlabelled_test"):
+        lacking = "The data's test split has no labels"
     if experiment["test_split"] in ("glue", "half_of_validation"):
-        lacking = (
-            "GLUE's test split has no labels" if experiment["test_split"] == "glue" else "The data carry no test split"
-        )
         return (
             f"{lacking}. The {count(examples['test'])} test examples **stand in** for it: "
             "they come from one half of the validation split, and those that validate from the other. Their scores are "
             "not comparable with numbers on an official test split."
         )
     return (
-        f"The data carry no official test split. The {count(examples['test'])} test examples **stand in** for it: they "
+        f"{lacking}. The {count(examples['test'])} test examples **stand in** for it: they "
         "come from the second half of the held-out rows and share no row with the validation split, which comes from "
         "the first half. Their accuracies are not comparable with numbers on an official test split."
     )

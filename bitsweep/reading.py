@@ -266,6 +266,12 @@ def open_parquet(path: str | Path, name: str):
         ) from None
 
 
+def has_column(path: str | Path, name: str, column: str) -> bool:
+    """Whether a Parquet file has a column. Raises UserError."""
+    with told(name):
+        return column in open_parquet(path, name).schema_arrow.names
+
+
 def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
     import pyarrow
 

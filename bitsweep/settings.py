@@ -113,19 +113,24 @@ class FilesData(Columns):
 
 
 class HubData(Columns):
-    """Files of a data set on the Hugging Face Hub, with its official splits."""
+    """A data set on the Hugging Face Hub, with its official splits, or some of its files."""
 
     source: Literal["hub"]
     name: HubName
     """The data set's name, as in `stanfordnlp/imdb`."""
     revision: Commit | None = None
     """The commit to take, 40 hexadecimal digits; null takes the newest at first use, and keeps to it from then on."""
-    train: Text
-    """The path of the training split's Parquet file in the data set's repository."""
+    configuration: Text | None = None
+    """The configuration (subset), as in `nyu-mll/glue`'s `cola`; null takes the only one, or the one named default."""
+    train: Text | None = None
+    """The name of the split that trains, or the path of its file in the repository, which may be a pattern such as
+    `data/train-*.parquet`; null is the split train."""
     validation: Text | None = None
-    """The path of the validation split's file; null holds it out."""
+    """The same of the split that validates; null takes the split validation where the data set has it. Where `train`
+    names a file, null holds it out."""
     test: Text | None = None
-    """The path of the test split's file; null holds it out, from the validation split where that is given."""
+    """The same of the split that tests; null takes the split test where the data set has it, with labels. Where `train`
+    names a file, null holds it out, from the validation split where that is given."""
 
 
 class GlueData(Section):

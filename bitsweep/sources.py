@@ -1,5 +1,6 @@
 """Where labelled texts come from: an installed package, files of one's own, the Hub."""
 
+import hashlib
 import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,73 +11,134 @@ from bitsweep.data import clean
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file
 from bitsweep.glue import hub_section
-from bitsweep.reading import Table, is_address, read_table, suffix_of, without_secrets
+from bitsweep.listing import SPLITS, files_of_splits, finds_splits, needs_listing
+from bitsweep.reading import Table, has_column, is_address, read_table, suffix_of, without_secrets
 
 KEYS = ("text", "label", "pair")
-SPLITS = ("train", "validation", "test")
 
 
 def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame], dict]:
     """The rows of each split that the source has, and what there is to say of them.
 
     `data` is the config's data section, without what is null, `classes` the number of labels. What is downloaded from
-    addresses is kept in the folder `kept`, and the commit of a data set on the Hub where the config names none. Raises
-    UserError.
+    addresses is kept in the folder `kept`, and the commit of a data set on the Hub where the config names none. A split
+    that was looked for on the Hub and is not there, or tests without labels, has no rows. Raises UserError.
     """
+    if data["source"] == "package":
+        tables = {"train": read_package(data["package"], data["file"], data["where"], columns_of(data))}
+        described: dict = {"files": {}}
+    elif data["source"] == "files":
+        tables, described = read_files(data, kept)
+    else:
+        tables, described = read_hub(data, kept)
+    # Who takes others' data cannot mend them: their empty texts are told in the report.
+    strict = data["source"] in ("package", "files")
+    rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
+    return {**dict.fromkeys(looked_for(data), rows["train"].iloc[:0]), **rows}, described
+
+
+def columns_of(data: dict) -> dict[str, str]:
+    return {key: data[key] for key in KEYS if key in data}
+
+
+def looked_for(data: dict) -> list[str]:
+    """The splits besides the labelled rows that are taken where the source has them, though the config names none."""
+    return ["validation", "test"] if data["source"] == "hub" and finds_splits(data.get("train")) else []
+
+
+def read_files(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
+    tables, files = {}, {}
+    for split in filter(data.get, SPLITS):
+        place = data[split]
+        path, name = open_file(place, split, kept), f"{place} (data.{split})"
+        suffix = None if path.is_dir() else suffix_of(place)
+        tables[split] = read_table(path, name, columns_of(data), suffix)
+        # The report tells it.
+        files[split] = {"name": without_secrets(place), "sha256": None if path.is_dir() else sha256_file(path)}
+    return tables, {"files": files}
+
+
+def open_file(place: str, split: str, kept: Path) -> Path:
+    if not is_address(place):
+        return Path(place)
+    from bitsweep.download import download
+
+    return download(place, f"data.{split}", kept)
+
+
+def read_hub(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
+    """The labelled rows of a data set on the Hub, or of a task of GLUE, and what there is to say of them."""
+    # Only here, since a fetch from elsewhere has no use for the Hub's client.
+    from bitsweep.hub import download_data_file, list_data_files, pin_revision
+
+    others, values = looked_for(data), data.get("values") or ()
     if data["source"] == "glue":
         data = hub_section(data["task"], data.get("revision"))
-    described: dict = {}
-    if data["source"] == "hub":
-        # Only here, since a fetch from elsewhere has no use for the Hub's client.
-        from bitsweep.hub import pin_revision
+    data = {**data, "revision": pin_revision("data", data["name"], data.get("revision"), kept / "revisions.json")}
+    name, revision, columns = data["name"], data["revision"], columns_of(data)
+    names = list_data_files(name, revision) if needs_listing(data) else []
+    tables, described = {}, {"revision": revision, "files": {}}
+    for split, files in files_of_splits(names, data, others).items():
+        paths = [download_data_file(name, revision, file) for file in files]
+        found = split not in data
+        if found and split == "test" and not has_column(paths[0], files[0], columns["label"]):
+            described["unlabelled_test"] = True
+            continue
+        parts = [
+            read_table(path, f"{file} of {name} (data.{split})", columns, suffix_of(file))
+            for path, file in zip(paths, files, strict=True)
+        ]
+        table = join(parts, f"The split {split} of {name}, {len(files)} files,") if len(parts) > 1 else parts[0]
+        if found and split == "test" and all(is_no_label(label, values) for label in table.columns["label"]):
+            described["unlabelled_test"] = True
+            continue
+        tables[split] = without_unlabelled(table, split, values)
+        described["files"][split] = describe_files(files, paths)
+        if left_out := len(table.places) - len(tables[split].places):
+            described["files"][split]["left_out"] = left_out
+    return tables, described
 
-        revision = pin_revision("data", data["name"], data.get("revision"), kept / "revisions.json")
-        data = {**data, "revision": revision}
-        described["revision"] = data["revision"]
-    columns = {key: data[key] for key in KEYS if key in data}
-    if data["source"] == "package":
-        tables = {"train": read_package(data["package"], data["file"], data["where"], columns)}
-        files: dict[str, dict] = {}
-    else:
-        open_split = open_file if data["source"] == "files" else open_hub_file
-        tables, files = {}, {}
-        for split in SPLITS:
-            if split in data:
-                path, name = open_split(data, split, kept)
-                suffix = None if path.is_dir() else suffix_of(data[split])
-                tables[split] = read_table(path, name, columns, suffix)
-                # The report tells it.
-                told = without_secrets(data[split])
-                files[split] = {"name": told, "sha256": None if path.is_dir() else sha256_file(path)}
-    # Who takes others' data cannot mend them: their empty texts are told in the report.
-    strict = data["source"] != "hub"
-    if not strict:
-        found = {split: len(table.places) for split, table in tables.items()}
-        tables = {split: without_unlabelled(table, split, data.get("values") or ()) for split, table in tables.items()}
-        for split, table in tables.items():
-            if left_out := found[split] - len(table.places):
-                files[split]["left_out"] = left_out
-    rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
-    return rows, {**described, "files": files}
+
+def join(parts: list[Table], name: str) -> Table:
+    """The rows of several files as one table, numbered through."""
+    columns = {key: [cell for part in parts for cell in part.columns[key]] for key in parts[0].columns}
+    return Table(name, columns, range(1, sum(len(part.places) for part in parts) + 1), "row")
+
+
+def describe_files(files: list[str], paths: list[Path]) -> dict:
+    """The files of a split for the report; of several the digest is that of their digests, one a line."""
+    sums = [sha256_file(path) for path in paths]
+    if len(files) == 1:
+        return {"name": files[0], "sha256": sums[0]}
+    digest = hashlib.sha256("".join(f"{digest}\n" for digest in sums).encode()).hexdigest()
+    return {"name": f"{files[0]} to {files[-1]} ({len(files)} files)", "sha256": digest}
+
+
+def is_no_label(label: object, values: Sequence) -> bool:
+    """Whether what stands in a column of the Hub's labels stands for none: null, or -1 unless `values` has it."""
+    nothing = {"", "-1"} - set(map(str, values))
+    return label is None or label != label or str(label).strip() in nothing
 
 
 def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
-    """The rows of a data set's table that have a text and a label: -1 stands for none, unless `values` has it.
+    """The rows of a data set's table that have a text and a label.
 
     Raises UserError where no row is left, and for test rows: scores would be on others than the data set says.
     """
-    nothing = {"", "-1"} - set(map(str, values))
     columns = table.columns
-    bare = [label is None or label != label or str(label).strip() in nothing for label in columns["label"]]
+    bare = [is_no_label(label, values) for label in columns["label"]]
     for key in columns.keys() & {"text", "pair"}:
         bare = [lacks or text is None for lacks, text in zip(bare, columns[key], strict=True)]
     if not any(bare):
         return table
     if split == "test":
         place = table.place(bare.index(True))
-        raise UserError(f"{place} has no label or no text: leave data.test out, so that other rows test.")
+        raise UserError(
+            f"{place} has no label or no text: set data.test to another split or file, or, where data.train names a "
+            "file, leave it out, so that other rows test."
+        )
     if all(bare):
-        raise UserError(f"{table.name} has no row with a text and a label: name another file under data.{split}.")
+        raise UserError(f"{table.name} has no row with a text and a label: set data.{split} to another split or file.")
     kept = [row for row, lacks in enumerate(bare) if not lacks]
     print(f"{table.name}: {len(bare) - len(kept)} row(s) without a label or a text are left out")
     rows = {key: [cells[row] for row in kept] for key, cells in columns.items()}
@@ -99,21 +161,3 @@ def read_package(package: str, file: str, where: dict[str, str], columns: dict[s
         raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
     chosen = {key: [table.columns[key][row] for row in rows] for key in columns}
     return Table(table.name, chosen, [table.places[row] for row in rows], table.unit)
-
-
-def open_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
-    place = data[split]
-    if not is_address(place):
-        return Path(place), f"{place} (data.{split})"
-    from bitsweep.download import download
-
-    return download(place, f"data.{split}", kept), f"{place} (data.{split})"
-
-
-def open_hub_file(data: dict, split: str, kept: Path) -> tuple[Path, str]:
-    from bitsweep.hub import download_data_file
-
-    if suffix_of(data[split]) is None:
-        raise UserError(f"data.{split} is {data[split]!r}, of no kind that can be read: name a Parquet file, or a CSV.")
-    path = download_data_file(data["name"], data["revision"], data[split])
-    return path, f"{data[split]} of {data['name']} (data.{split})"

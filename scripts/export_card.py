@@ -12,7 +12,7 @@ from bitsweep.comparison import compare
 from bitsweep.errors import run
 from bitsweep.export_choice import chosen_run
 from bitsweep.files import read_json, write_text
-from bitsweep.pinned import add_commit, add_data_commit
+from bitsweep.pinned import add_commit, add_source
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--pinned", required=True, type=Path, help="JSON file of the encoder's commit, if it is there")
     arguments = parser.parse_args()
     add_commit(arguments.experiment, arguments.pinned)
-    add_data_commit(arguments.experiment, read_json(arguments.source))
+    add_source(arguments.experiment, read_json(arguments.source))
     mode, selection = arguments.mode, read_json(arguments.selection)
     chosen = chosen_run(selection, mode)
     predictions = pd.read_csv(arguments.predictions)

@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder to write the splits and their sizes to")
     arguments = parser.parse_args()
     official = {Path(path).stem: pd.read_parquet(path) for path in arguments.official}
+    # Of a data set on the Hub whose splits were looked for, those that it lacks are empty.
+    official = {split: rows for split, rows in official.items() if len(rows)}
     parts = data.split_rows(
         pd.read_parquet(arguments.labelled), official, arguments.held_out, arguments.seed, arguments.stratified
     )

@@ -11,7 +11,7 @@ from bitsweep.environment import commit_of
 from bitsweep.errors import run
 from bitsweep.examination import data_table, find_doubts, tell_left_out
 from bitsweep.files import read_json, write_json
-from bitsweep.pinned import add_commit, add_data_commit
+from bitsweep.pinned import add_commit, add_source
 from bitsweep.summary import summarize
 from bitsweep.tokens import load_tokens
 
@@ -49,7 +49,7 @@ def main() -> None:
     selection, prices, comparison = map(read_json, (arguments.selection, arguments.prices, arguments.comparison))
     selection = {mode: selection[mode] for mode in experiment["grid"]["mode"]}
     source, names = read_json(arguments.source), experiment["label_names"]
-    add_data_commit(experiment, source)
+    add_source(experiment, source)
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     examination = read_json(arguments.examination)
     doubts = [*tell_left_out(source["files"]), *find_doubts(examination, names)]

@@ -21,7 +21,7 @@ from bitsweep.files import read_json, write_json
 from bitsweep.metrics import METRICS
 from bitsweep.model import build_classifier, save_trained
 from bitsweep.modes import BUILT_IN, adapt, freeze
-from bitsweep.pinned import add_commit, add_data_commit
+from bitsweep.pinned import add_commit, add_source
 from bitsweep.recipe import Recipe
 from bitsweep.tokenization import load_tokenizer
 from tests.conftest import ROOT
@@ -89,9 +89,10 @@ def test_a_card_names_the_commits_that_were_taken(tmp_path):
     write_json(tmp_path / "pinned.json", {"a/b": "f" * 40})
     encoder = {"source": "hub", "name": "a/b", "revision": None}
     experiment = {"encoder": "a/b", "data": "c/d", "sources": {"encoder": encoder}, "trains": {}, "label_names": "xy"}
+    experiment |= {"test_split": "official"}
     assert "revision" not in "".join(delta_section({"experiment": experiment}, "here"))
     add_commit(experiment, tmp_path / "pinned.json")
-    add_data_commit(experiment, {"revision": "e" * 40})
+    add_source(experiment, {"revision": "e" * 40})
     assert (experiment["encoder"], experiment["data"]) == (f"a/b at {'f' * 40}", f"c/d at {'e' * 40}")
     section = "".join(delta_section({"experiment": experiment}, "here"))
     assert f'"a/b", revision="{"f" * 40}", num_labels=2, ignore_mismatched_sizes=True' in section

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from bitsweep.config import load_settings
 from bitsweep.glue import TASKS, splits_of
 from bitsweep.params import experiment_text
+from bitsweep.pinned import add_source
 from bitsweep.prose import held_out_clause
 from bitsweep.prose import test_split_sentence as split_sentence
 from bitsweep.settings import HubName
@@ -28,6 +29,7 @@ from tests.hub import Hub
 from tests.test_encoder import write_old_folder
 
 COMMIT, OTHER = "a" * 40, "b" * 40
+ENCODER = {"source": "folder", "path": str(ROOT / "models" / "bert-tiny")}
 
 
 def parquet(rows: int, start: int = 0) -> bytes:
@@ -279,10 +281,56 @@ def test_every_task_of_glue_comes_from_the_hub_and_the_first_commit_is_kept(tmp_
         assert (again, named) == (COMMIT, OTHER)
 
 
+@pytest.fixture
+def many() -> dict:
+    """A data set of two configurations: one of three files that train, its test split without labels."""
+    shards = {f"one/train-0000{part}-of-00003.parquet": parquet(8, start=10 * part) for part in range(3)}
+    hidden = io.BytesIO()
+    pd.DataFrame({"text": ["a", "b"], "label": [-1, -1]}).to_parquet(hidden, index=False)
+    others = {"one/validation-00000-of-00001.parquet": parquet(10, start=50), "two/train.parquet": parquet(8)}
+    files = {**shards, **others, "one/test-00000-of-00001.parquet": hidden.getvalue(), "README.md": b"", "load.py": b""}
+    return {("dataset", "owner/many", COMMIT): files}
+
+
+def test_a_data_set_is_found_by_its_name_and_configuration_in_all_its_files(workspace, config, many):
+    config["data"] = {"source": "hub", "name": "owner/many", "configuration": "one"}
+    with Hub(many) as hub:
+        done = call(workspace, config, hub.endpoint, "--until", "split_data")
+    assert done.returncode == 0, done.stdout
+    results = workspace.folder / "results" / "imdb" / "data"
+    rows = {split: pd.read_parquet(results / f"{split}.parquet")["text"] for split in ("train", "validation", "test")}
+    assert {split: len(texts) for split, texts in rows.items()} == {"train": 24, "validation": 5, "test": 5}
+    labelled = pd.read_parquet(results / "source" / "labelled.parquet")["text"]
+    assert [int(text.split()[1]) for text in labelled] == [10 * part + row for part in range(3) for row in range(8)]
+    # What the report says of it is known by now: the commit, and that the test split has no labels.
+    source = json.loads((results / "source" / "source.json").read_text())
+    experiment = json.loads(experiment_text(load_settings({**config, "encoder": ENCODER})))
+    add_source(experiment, source)
+    assert experiment["data"] == f"owner/many (one) at {COMMIT}"
+    assert experiment["official_splits"] == ["validation"]
+    told = split_sentence({**experiment, "examples": {"test": 5}})
+    assert told.startswith("The data's test split has no labels. The 5 test examples **stand in** for it")
+    assert source["files"]["train"]["name"].endswith("(3 files)")
+
+
+def test_splits_of_the_hub_may_be_named_and_files_by_a_pattern(tmp_path, many):
+    data = {"source": "hub", "name": "owner/many", "text": "text", "label": "label"}
+    named = {**data, "configuration": "one", "test": "validation"}
+    pattern = {**data, "train": "one/train-*.parquet"}
+    lone = {**data, "configuration": "two"}
+    with Hub(many) as hub:
+        found = fetched(tmp_path, hub.endpoint, [(named, 2), (pattern, 2), (lone, 2)])
+        sizes = [{split: rows for split, (_, rows) in splits.items()} for _, splits in found]
+        assert sizes == [
+            {"train": 24, "validation": 0, "test": 10},
+            {"train": 24},
+            {"train": 8, "validation": 0, "test": 0},
+        ]
+
+
 def test_three_lines_are_a_config_of_a_task_of_glue():
-    encoder = {"source": "folder", "path": str(ROOT / "models" / "bert-tiny")}
     for name, task in TASKS.items():
-        settings = load_settings({"experiment": name, "data": {"source": "glue", "task": name}, "encoder": encoder})
+        settings = load_settings({"experiment": name, "data": {"source": "glue", "task": name}, "encoder": ENCODER})
         assert (settings.label_names, settings.metric) == (list(task.label_names), task.metric)
         experiment = json.loads(experiment_text(settings))
         told = split_sentence({**experiment, "examples": {"test": 2}})

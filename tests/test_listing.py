@@ -1,0 +1,68 @@
+"""Splits of the Hub's data sets, found among the names of their files; what is not there gets a sentence."""
+
+import pytest
+
+from bitsweep.errors import UserError
+from bitsweep.listing import files_of_splits, find_splits
+
+DATA = {"name": "owner/set", "revision": "0" * 40}
+TWO = ["one/test.parquet", "one/train.parquet", "two/train-00000-of-00001.parquet"]
+
+
+def chosen(names: list[str], **data: str) -> dict[str, list[str]]:
+    return files_of_splits(names, {**DATA, **data}, ("validation", "test"))
+
+
+@pytest.mark.parametrize(
+    ("layout", "configuration"),
+    [
+        ("data/{split}-0000{shard}-of-00002.parquet", "default"),
+        ("data/{split}-0000{shard}-of-00002-8b6e212f3e1ece96.parquet", "default"),
+        ("{split}-0000{shard}-of-00002.parquet", "default"),
+        ("plain_text/{split}-0000{shard}-of-00002.parquet", "plain_text"),
+        ("data/en/{split}-0000{shard}-of-00002.parquet", "en"),
+        ("en/{split}/000{shard}.parquet", "en"),
+    ],
+)
+def test_the_layouts_of_the_hub_are_found(layout, configuration):
+    names = [layout.format(split=split, shard=shard) for split in ("test", "train_r1") for shard in (1, 0)]
+    expected = {split: [layout.format(split=split, shard=shard) for shard in (0, 1)] for split in ("test", "train_r1")}
+    assert find_splits([*names, "README.md", "train.csv", ".gitattributes"]) == {configuration: expected}
+
+
+def test_the_default_configuration_is_taken_where_there_are_others():
+    assert chosen(["data/train.parquet", "other/train.parquet"]) == {"train": ["data/train.parquet"]}
+    assert chosen(TWO, configuration="one") == {"train": ["one/train.parquet"], "test": ["one/test.parquet"]}
+
+
+MISTAKES = {
+    "several configurations": (TWO, {}, "data.configuration is missing, and .* several: set it to one of one, two."),
+    "no such configuration": (TWO, {"configuration": "ones"}, "data.configuration is 'ones', .*did you mean one?"),
+    "nothing like it": (TWO, {"configuration": "x"}, "data.configuration is 'x', which .*: set it to one of one, two."),
+    "no such split": (TWO, {"configuration": "one", "test": "dev"}, "data.test is 'dev', a split .*of test, train, or"),
+    "no training split": (
+        ["dev.parquet"],
+        {},
+        "data.train is 'train', a split .*: set it to one of dev, or to the path",
+    ),
+    "no Parquet": (["a.csv", "b.py"], {}, "has no Parquet files .it has a.csv.: name files under data.train .*convert"),
+    "nothing to read": (["b.py"], {}, "has no Parquet files .nor others that can be read.: name"),
+    "a file is missing": (
+        ["train-00000-of-00002.parquet"],
+        {},
+        "has 1 files of the split 'train', whose names count 2",
+    ),
+    "no match": (TWO, {"train": "x*.parquet"}, r"data.train is 'x..parquet', which no file of .* matches"),
+    "the same twice": (
+        TWO,
+        {"configuration": "one", "train": "*/train*.parquet", "test": "one/train.parquet"},
+        "data.test has one/train.parquet .*so has data.train",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_is_not_there_gets_a_sentence(name):
+    names, data, words = MISTAKES[name]
+    with pytest.raises(UserError, match=words):
+        chosen(names, **data)
