@@ -92,6 +92,9 @@ if REQUEST:
 
     include: "rules/predict.smk"
 
+    localrules:
+        choose_mode,
+
 
 rule predict:
     """Labels and calibrated probabilities for a user's own file."""

@@ -14,3 +14,14 @@ def chosen_run(selection: dict, mode: str) -> dict:
             "give it smaller learning rates."
         )
     return selection[mode]["runs"][0]
+
+
+def best_mode(selection: dict[str, dict | None], metric: str) -> str:
+    """The mode with the best validation metric, then the lower validation loss, then the first of them.
+
+    Raises UserError where no mode has a sound setting.
+    """
+    sound = {mode: chosen for mode, chosen in selection.items() if chosen}
+    if not sound:
+        raise UserError("No mode has a sound setting, so that none can predict: lower grid.learning_rate.")
+    return max(sound, key=lambda mode: (sound[mode][f"validation_{metric}"], -sound[mode]["validation_loss"]))

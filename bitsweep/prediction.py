@@ -24,15 +24,6 @@ def inference_recipe(device: str, threads: int) -> Recipe:
     return Recipe({}, CHUNK, 0.0, 0, None, "accuracy", 0, 0.0, 1.0, "float32", device, threads)
 
 
-def best_mode(selection: dict[str, dict | None], metric: str) -> str:
-    """The mode with the best validation metric, then the lower validation loss, then the first of them.
-
-    `selection` has at least one mode with a sound setting.
-    """
-    sound = {mode: chosen for mode, chosen in selection.items() if chosen}
-    return max(sound, key=lambda mode: (sound[mode][f"validation_{metric}"], -sound[mode]["validation_loss"]))
-
-
 def to_tokens(encodings: list) -> Tokens:
     """`tokenizers.Encoding`s as a split in memory, without labels."""
     return Tokens(

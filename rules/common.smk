@@ -150,16 +150,6 @@ def predictions(wildcards=None):
     return REQUEST.output
 
 
-def modes_to_predict():
-    """The modes whose classifiers a prediction may take: the one that is asked for, or all that may be the best."""
-    if REQUEST.mode:
-        return [REQUEST.mode]
-    selection = Path(RESULTS, "selection.json")
-    known = json.loads(selection.read_text()) if selection.exists() else {}
-    # Of a mode without a sound setting there is nothing to export.
-    return [mode for mode in MODES if known.get(mode, True)]
-
-
 def reported_table(table):
     """A table's CSV file, marked for `snakemake --report`."""
     return report(

@@ -1,6 +1,32 @@
 # Predictions for a user's own table: the target `predict`, with --config input=FILE.
 # Needs: the file; export/<mode>/, selection.json, precision.json
-# Makes: predictions/<name of the file>, or the file that output names
+# Makes: predictions/<name of the file>, or the file that output names; predictions/.mode where no mode is asked for
+
+
+checkpoint choose_mode:
+    """Names the mode whose classifier predicts, the best on validation; only then its export is planned."""
+    input:
+        rules.select_runs.output[0],
+    output:
+        f"{RESULTS}/predictions/.mode",
+    log:
+        f"{RESULTS}/logs/choose_mode.log",
+    conda:
+        "../envs/bitsweep.yaml"
+    params:
+        metric=SETTINGS.metric,
+        code=fingerprint("choose_mode"),
+    shell:
+        "python -m scripts.choose_mode --selection {input:q} --metric {params.metric} --output {output:q} > {log:q} 2>&1"
+
+
+def classifier(wildcards):
+    """The exported classifier that predicts, and the file that names its mode where it is chosen."""
+    if REQUEST.mode:
+        return expand(rules.export_mode.output, mode=REQUEST.mode)
+    chosen = checkpoints.choose_mode.get().output[0]
+    with chosen.open() as file:
+        return [chosen, *expand(rules.export_mode.output, mode=file.read().strip())]
 
 
 rule predict_file:
@@ -8,8 +34,7 @@ rule predict_file:
     input:
         # From functions, since Snakemake would look for wildcards in a path that is written here.
         table=lambda wildcards: REQUEST.input,
-        classifiers=lambda wildcards: expand(rules.export_mode.output, mode=modes_to_predict()),
-        selection=rules.select_runs.output[0],
+        classifier=classifier,
         precision=rules.choose_precision.output[0],
     output:
         REQUEST.output,
@@ -24,10 +49,10 @@ rule predict_file:
         gpu_percent=DEMAND.gpu_percent(),
     params:
         columns=lambda wildcards: canonical_json(REQUEST.columns),
-        mode=f"--mode {REQUEST.mode}" if REQUEST.mode else f"--metric {SETTINGS.metric}",
+        mode=f"--mode {REQUEST.mode}" if REQUEST.mode else f"--mode-in {rules.choose_mode.output[0]}",
         folder=EXPORT,
         code=fingerprint("predict_file"),
     shell:
-        "python -m scripts.predict_file --classifiers {params.folder:q} {params.mode} --selection {input.selection:q}"
+        "python -m scripts.predict_file --classifiers {params.folder:q} {params.mode}"
         " --input {input.table:q} --columns {params.columns:q} --precision {input.precision:q} --threads {threads}"
         " --gpu-percent {resources.gpu_percent} --output {output:q} > {log:q} 2>&1"

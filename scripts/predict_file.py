@@ -12,15 +12,15 @@ import torch
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json
 from bitsweep.gpu import gpu_slot
-from bitsweep.prediction import Predictor, best_mode, predict_table
+from bitsweep.prediction import Predictor, predict_table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classifiers", required=True, type=Path, help="folder of the exported folders, one a mode")
-    parser.add_argument("--mode", help="the mode; without it the best on validation, by the selection and the metric")
-    parser.add_argument("--selection", help="JSON file that select_runs wrote")
-    parser.add_argument("--metric", default="accuracy", help="what selects")
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--mode", help="the mode")
+    mode.add_argument("--mode-in", type=Path, help="text file that names it, as choose_mode writes it")
     parser.add_argument("--input", required=True, help="CSV, TSV, JSON lines or Parquet file")
     parser.add_argument("--columns", type=json.loads, default=["text"], help="its column(s) of texts, as a JSON list")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to predict")
@@ -29,12 +29,9 @@ def main() -> None:
     parser.add_argument("--gpu-percent", type=int, default=100, help="the share of a GPU that is taken")
     parser.add_argument("--output", required=True, help="file to write, of the same format")
     arguments = parser.parse_args()
-    if not arguments.mode and not arguments.selection:
-        raise UserError("--mode is missing: name a mode, or with --selection the file that tells the best one.")
-    mode = arguments.mode or best_mode(read_json(arguments.selection), arguments.metric)
+    mode = arguments.mode or arguments.mode_in.read_text().strip()
     if not (arguments.classifiers / mode / "config.json").is_file():
-        # Where the selection changed within the call, the exports were planned by the one before.
-        raise UserError(f"The mode {mode}, which is to predict, is not exported yet: call the same once more.")
+        raise UserError(f"{arguments.classifiers} has no mode {mode}: export it first, or correct --classifiers.")
     device = read_json(arguments.precision)["device"] if arguments.precision else arguments.device
     print(f"Predicting by the mode {mode}.")
     with gpu_slot(arguments.gpu_percent):

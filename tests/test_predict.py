@@ -13,13 +13,15 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from bitsweep import prediction
 from bitsweep.config import load_settings
 from bitsweep.errors import UserError
+from bitsweep.export_choice import best_mode
 from bitsweep.files import read_json
-from bitsweep.prediction import Predictor, best_mode, predict_table
+from bitsweep.prediction import Predictor, predict_table
 from bitsweep.request import Request, check_targets, part_config, read_request
 from bitsweep.streaming import open_table
 from tests.conftest import ROOT
 from tests.tables import EXTRA, TARGET, TEXTS, read_back, write_table
 
+STARTS = ("rule ", "localrule ", "localcheckpoint ")
 ADDED = ["prediction", "probability_negative", "probability_positive"]
 
 
@@ -146,13 +148,15 @@ def test_the_best_mode_is_that_of_validation():
 
     selection = {"a": mode(0.7, 0.5), "b": mode(0.8, 0.6), "c": mode(0.8, 0.4), "d": None, "e": mode(0.8, 0.4)}
     assert best_mode(selection, "accuracy") == "c"
+    with pytest.raises(UserError, match="No mode has a sound setting"):
+        best_mode({"a": None}, "accuracy")
 
 
 def test_predict_by_snakemake(exported, exported_by):
     """Trains nothing again; the request makes no other job stale; a file's name may hold what shells act on."""
     done = (exported.folder / "said.txt").read_text()
-    rules = {line.split()[1].rstrip(":") for line in done.splitlines() if line.startswith(("rule ", "localrule "))}
-    assert rules == {"export_mode", "export_delta", "export_card", "export", "predict_file", "predict"}
+    rules = {line.split()[1].rstrip(":") for line in done.splitlines() if line.startswith(STARTS)}
+    assert rules == {"export_mode", "export_delta", "export_card", "export", "choose_mode", "predict_file", "predict"}
     best = best_mode(read_json(exported.folder / "results" / "small" / "selection.json"), "accuracy")
     log = (exported.folder / "results" / "small" / "logs" / "predict_file.log").read_text()
     assert f"by the mode {best}" in log

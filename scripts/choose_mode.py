@@ -1,0 +1,20 @@
+"""Names the mode whose selected run predicts: the best on the validation split."""
+
+import argparse
+
+from bitsweep.errors import run
+from bitsweep.export_choice import best_mode
+from bitsweep.files import read_json, write_text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
+    parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--output", required=True, help="text file to write")
+    arguments = parser.parse_args()
+    write_text(arguments.output, f"{best_mode(read_json(arguments.selection), arguments.metric)}\n")
+
+
+if __name__ == "__main__":
+    run(main)
