@@ -153,7 +153,7 @@ def pin_revision(section: str, name: str, revision: str | None, kept: str | Path
 def list_data_files(name: str, revision: str) -> list[str]:
     """The paths of all files of a data set. Raises UserError."""
     with told("data", name, revision):
-        return patiently(HfApi().list_repo_files, name, repo_type="dataset", revision=revision)
+        return HfApi().list_repo_files(name, repo_type="dataset", revision=revision)
 
 
 def download_data_file(name: str, revision: str, file: str) -> Path:

@@ -146,7 +146,10 @@ def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: s
 
 
 def open_bytes(path: str | Path, suffix: str) -> BinaryIO:
-    return gzip.open(path, "rb") if suffix.endswith(".gz") else open(path, "rb")
+    """A file to read, unpacked; servers may have done that on its way (`Content-Encoding`), whatever its name says."""
+    with open(path, "rb") as file:
+        packed = suffix.endswith(".gz") and file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else open(path, "rb")
 
 
 def lines_of(path: str | Path, name: str, suffix: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The splits: the reference's own, disjoint, and rows that cannot be used are named."""
 
+import gzip
 import json
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -207,9 +208,13 @@ class Web(SimpleHTTPRequestHandler):
         body = b"text,label\na,0\nb,1\n"
         missing = "none" in self.path
         hour = "later" in self.path
+        packed = ".gz" in self.path
+        body = gzip.compress(body) if packed else body
         self.send_response(404 if missing else 503 if hour or self.asked == 1 else 200)
         if hour:
             self.send_header("Retry-After", "3600")
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -231,6 +236,9 @@ def test_an_address_is_downloaded_once_and_its_failures_are_told(tmp_path):
         assert described["files"]["train"]["name"] == f"http://{place}"
     # The first answer was that the server is busy.
     assert Web.asked == 2
+    # Its packing is taken for that of the way, and undone there.
+    tables, _ = fetch({**data, "train": address.replace("rows.csv", "rows.csv.gz")}, 2, tmp_path)
+    assert tables["train"]["text"].tolist() == ["a", "b"]
     with pytest.raises(UserError, match=r"data.train is .*none.csv.*which answered 404: check the address"):
         fetch({**data, "train": address.replace("rows", "none")}, 2, tmp_path)
     with pytest.raises(UserError, match=r"data.train is .*which answered 503 and asks for 3,600 s of waiting: "):
