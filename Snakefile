@@ -4,6 +4,7 @@ snakemake --cores N                                   the default experiment, co
 snakemake --cores N --configfile configs/imdb.yaml    another experiment
 snakemake export --cores N                            the selected classifiers, as folders that transformers loads
 snakemake predict --cores N --config input=my.csv     labels and probabilities for the rows of a file
+snakemake pretrain --cores N                          the embedded encoder anew, configs/pretrain.yaml
 snakemake --report report.html                        its results with how each was made, once they are there
 """
 
@@ -13,6 +14,13 @@ min_version("9.27")
 
 # Configs stand alone: one that is named on the command line replaces the default instead of being laid over it.
 if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+    configfile: "configs/pretrain.yaml"
+
+
+# One that says only how an encoder is made goes with the default experiment.
+if list(config) == ["pretrain"]:
 
     configfile: "config.yaml"
 
@@ -100,6 +108,17 @@ rule predict:
     """Labels and calibrated probabilities for a user's own file."""
     input:
         predictions,
+
+
+if PRETRAINING:
+
+    include: "rules/pretrain.smk"
+
+
+rule pretrain:
+    """An encoder, made from texts without labels and from a larger one."""
+    input:
+        pretrained,
 
 
 # On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are

@@ -251,19 +251,24 @@ def check_places_differ(data: FilesData | HubData) -> None:
 
 
 def check_package(data: PackageData) -> None:
-    remedy = f"install it with pip install {data.package}=={data.version}"
+    check_installed(data.package, data.version, data.file, "data", "file")
+    check_kind(data.file, "data.file")
+
+
+def check_installed(package: str, version: str, file: str, section: str, key: str) -> None:
+    """Raises UserError where a package is not installed in this version, or lacks a file that `section.key` names."""
+    remedy = f"install it with pip install {package}=={version}"
     try:
-        distribution = importlib.metadata.distribution(data.package)
+        distribution = importlib.metadata.distribution(package)
     except (importlib.metadata.PackageNotFoundError, ValueError):
-        raise UserError(f"data.package is {data.package!r}, which is not installed: {remedy}.") from None
-    if distribution.version != data.version:
+        raise UserError(f"{section}.package is {package!r}, which is not installed: {remedy}.") from None
+    if distribution.version != version:
         raise UserError(
-            f"data.version is {data.version!r}, but version {distribution.version} of {data.package} is installed: "
+            f"{section}.version is {version!r}, but version {distribution.version} of {package} is installed: "
             f"{remedy}, or change the key."
         )
-    if not Path(str(distribution.locate_file(data.file))).is_file():
-        raise UserError(f"data.file is {data.file!r}, which package {data.package} does not have: correct the path.")
-    check_kind(data.file, "data.file")
+    if not Path(str(distribution.locate_file(file))).is_file():
+        raise UserError(f"{section}.{key} is {file!r}, which package {package} does not have: correct the path.")
 
 
 def check_files(data: FilesData) -> None:

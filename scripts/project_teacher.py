@@ -1,0 +1,34 @@
+"""Finds the principal components of the teacher's hidden states, and how this machine computes best."""
+
+import argparse
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from bitsweep.errors import run
+from bitsweep.files import read_json, whole_file, write_json
+from bitsweep.precision import choose_precision
+from bitsweep.teacher import Machine, Teacher, principal_components
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", required=True, type=Path, help="folder of the prepared teacher")
+    parser.add_argument("--corpus", required=True, help="safetensors file that read_corpus wrote")
+    parser.add_argument("--size", required=True, type=int, help="components: the student's hidden size")
+    parser.add_argument("--seed", required=True, type=int, help="seed of the sample of windows")
+    parser.add_argument("--precision", required=True, help="auto, float32 or bfloat16")
+    parser.add_argument("--output", required=True, type=Path, help="folder to write")
+    arguments = parser.parse_args()
+    verdict = choose_precision(arguments.precision, "cpu")
+    size = min(arguments.size, read_json(arguments.teacher / "config.json")["hidden_size"])
+    teacher = Teacher(arguments.teacher, Machine(verdict["precision"], verdict["device"], 1))
+    found = principal_components(teacher, load_tokens(arguments.corpus), size, arguments.seed)
+    with whole_file(arguments.output / "projection.safetensors") as part:
+        save_file(found, part)
+    write_json(arguments.output / "precision.json", verdict)
+
+
+if __name__ == "__main__":
+    run(main)

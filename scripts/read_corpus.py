@@ -1,0 +1,35 @@
+"""Reads the texts of a pretraining, without their labels, and tokenizes them as the teacher does, in windows."""
+
+import argparse
+import json
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from bitsweep.corpus import read_corpus, tokenize
+from bitsweep.errors import UserError, run
+from bitsweep.tokens import save_tokens
+
+# Below this there are no directions to find in the texts.
+FEWEST = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", required=True, type=json.loads, help="the config's pretrain.corpus, as JSON")
+    parser.add_argument("--teacher", required=True, type=Path, help="folder of the prepared teacher")
+    parser.add_argument("--positions", required=True, type=int, help="tokens of a window at most")
+    parser.add_argument("--output", required=True, help="safetensors file to write")
+    arguments = parser.parse_args()
+    texts = read_corpus(arguments.corpus)
+    windows, owners = tokenize(
+        Tokenizer.from_file(str(arguments.teacher / "tokenizer.json")), texts, arguments.positions
+    )
+    if len(set(owners)) < FEWEST:
+        raise UserError(f"pretrain.corpus has {len(set(owners))} text(s), too few to learn from: add texts.")
+    save_tokens(arguments.output, windows, owners)
+    print(f"{len(texts)} texts, {len(windows)} windows, {sum(len(window.ids) for window in windows)} tokens")
+
+
+if __name__ == "__main__":
+    run(main)

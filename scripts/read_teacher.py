@@ -1,0 +1,33 @@
+"""Reads a part of the corpus with the teacher and writes what it says of each token and each window."""
+
+import argparse
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from bitsweep.errors import run
+from bitsweep.files import read_json, whole_file
+from bitsweep.teacher import Machine, Teacher, part_of, token_targets
+from bitsweep.tokens import load_tokens
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", required=True, type=Path, help="folder of the prepared teacher")
+    parser.add_argument("--corpus", required=True, help="safetensors file that read_corpus wrote")
+    parser.add_argument("--projection", required=True, type=Path, help="safetensors file that project_teacher wrote")
+    parser.add_argument("--precision", required=True, help="JSON file that project_teacher wrote")
+    parser.add_argument("--part", required=True, type=int, help="which part, from 0")
+    parser.add_argument("--parts", required=True, type=int, help="how many there are")
+    parser.add_argument("--output", required=True, help="safetensors file to write")
+    arguments = parser.parse_args()
+    verdict = read_json(arguments.precision)
+    teacher = Teacher(arguments.teacher, Machine(verdict["precision"], verdict["device"], 1))
+    windows = part_of(load_tokens(arguments.corpus), arguments.part, arguments.parts)
+    targets = token_targets(teacher, windows, load_file(arguments.projection))
+    with whole_file(arguments.output) as part:
+        save_file(targets, part)
+
+
+if __name__ == "__main__":
+    run(main)

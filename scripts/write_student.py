@@ -1,0 +1,70 @@
+"""Writes a pretrained encoder as a folder that transformers loads: float16 weights, tokenizer, model card."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from bitsweep.errors import run
+from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
+from bitsweep.student_card import write_card
+from bitsweep.tokens import load_tokens
+
+
+def name_teacher(teacher: dict) -> str:
+    if teacher["source"] == "package":
+        return f"package {teacher['package']} {teacher['version']}"
+    return teacher["name"] if teacher["source"] == "hub" else teacher["path"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", required=True, type=json.loads, help="the config's section pretrain, as JSON")
+    parser.add_argument("--student", required=True, type=Path, help="folder that pretrain_student wrote")
+    parser.add_argument("--teacher", required=True, type=Path, help="folder of the prepared teacher")
+    parser.add_argument("--corpus", required=True, help="safetensors file that read_corpus wrote")
+    parser.add_argument("--codes", required=True, help="safetensors file that code_documents wrote")
+    parser.add_argument("--precision", required=True, help="JSON file that project_teacher wrote")
+    parser.add_argument(
+        "--judgement", nargs="*", type=Path, default=[], help="JSON file of what fine-tuning reaches with the encoder"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="folder to write")
+    arguments = parser.parse_args()
+    settings, output = arguments.settings, arguments.output
+    weights = load_file(arguments.student / "student.safetensors")
+    with whole_file(output / WEIGHTS) as part:
+        save_file({name: tensor.half() for name, tensor in weights.items()}, part, metadata={"format": "pt"})
+    write_json(output / "config.json", read_json(arguments.student / "config.json"))
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        with whole_file(output / file) as part:
+            shutil.copyfile(arguments.teacher / file, part)
+    windows = load_tokens(arguments.corpus)
+    with safe_open(arguments.codes, framework="pt") as file:
+        directions = file.get_slice("spread").get_shape()[0]
+    made = {
+        "name": output.name,
+        "teacher": name_teacher(settings["teacher"]),
+        "texts": len(set(windows.labels.tolist())),
+        "windows": len(windows),
+        "tokens": int(windows.offsets[-1]),
+        "directions": directions,
+        "precision": read_json(arguments.precision)["precision"],
+        "parameters": sum(tensor.numel() for tensor in weights.values()),
+        "biases": sum(tensor.numel() for name, tensor in weights.items() if "bias" in name),
+    }
+    judgement = next(map(read_json, arguments.judgement), None)
+    if judgement and judgement["weights_sha256"] != sha256_file(output / WEIGHTS):
+        print(f"{arguments.judgement[0]} is of other weights: the card leaves it out.")
+        judgement = None
+    write_text(
+        output / "README.md", write_card(settings, made, pd.read_csv(arguments.student / "history.csv"), judgement)
+    )
+    print(f"encoder in {output}")
+
+
+if __name__ == "__main__":
+    run(main)

