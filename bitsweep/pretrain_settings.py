@@ -1,6 +1,10 @@
-"""What makes an encoder: the section `pretrain` of a config, checked before anything runs."""
+"""What makes an encoder: the section `pretrain` of a config, checked before anything runs.
+
+`python -m bitsweep.pretrain_settings` writes `pretrain.schema.json`.
+"""
 
 import difflib
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from bitsweep.config import check_installed, describe_key, explain
 from bitsweep.encoder import choose_files
 from bitsweep.errors import UserError
-from bitsweep.files import canonical_json, sha256_file
+from bitsweep.files import canonical_json, sha256_file, write_text
 from bitsweep.params import folder_text
 from bitsweep.reading import SUFFIXES, suffix_of
 from bitsweep.settings import NAME, Commit, Count, FolderEncoder, HubName, Number, Place, Section, Seed, Text
@@ -227,3 +231,16 @@ def known_keys(location: tuple) -> list[str]:
     else:
         section = branches[(location[0], location[-2])]
     return list(section.model_fields)
+
+
+def schema_text() -> str:
+    """The JSON schema of a config that has only the section `pretrain`."""
+    section = Pretraining.model_json_schema()
+    definitions = section.pop("$defs")
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}
+    schema |= {"properties": {"pretrain": section}, "required": ["pretrain"], "$defs": definitions}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    write_text("pretrain.schema.json", schema_text())

@@ -2,6 +2,7 @@
 
 import json
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from bitsweep.checkpoint import Checkpoint
 from bitsweep.corpus import read_texts, tokenize
 from bitsweep.document_codes import document_codes
 from bitsweep.errors import UserError
-from bitsweep.pretrain_settings import check_sources, load_pretraining
+from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
 from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
 from bitsweep.student import build_student, student_config
 from bitsweep.teacher import Machine
@@ -229,6 +230,9 @@ def test_a_student_larger_than_its_teacher_is_refused():
 def test_the_embedded_recipe_is_sound():
     section = yaml.safe_load((ROOT / "configs/pretrain.yaml").read_text())["pretrain"]
     settings = load_pretraining(section)
+    schema = (ROOT / "pretrain.schema.json").read_text()
+    assert schema == schema_text(), "run: python -m bitsweep.pretrain_settings"
+    jsonschema.validate({"pretrain": section}, json.loads(schema))
     assert settings.model == "models/bert-tiny"
     # The default experiment and the reference hold out the same rows.
     split = yaml.safe_load((ROOT / "config.yaml").read_text())["split"]

