@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from bitsweep.files import read_json
 from bitsweep.prediction import Predictor, predict_table
 from bitsweep.request import Request, check_targets, part_config, read_request
 from bitsweep.streaming import open_table
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Workspace
 from tests.tables import EXTRA, TARGET, TEXTS, read_back, write_table
 
 STARTS = ("rule ", "localrule ", "localcheckpoint ")
@@ -168,6 +169,19 @@ def test_predict_by_snakemake(exported, exported_by):
     other = {"full": "bitfit", "bitfit": "full"}[best]
     assert exported.plan("predict", *exported_by) == set()
     assert exported.plan("predict", *exported_by, f"mode={other}") == {"predict_file", "predict"}
+
+
+def test_a_selection_that_changes_within_the_call_predicts_by_the_new_mode(exported, exported_by, tmp_path):
+    shutil.copytree(exported.folder, tmp_path, symlinks=True, dirs_exist_ok=True)
+    workspace, results = Workspace(tmp_path, made=True), tmp_path / "results" / "small"
+    best = (results / "predictions" / ".mode").read_text().strip()
+    other = {"full": "bitfit", "bitfit": "full"}[best]
+    shutil.rmtree(results / "export" / other)
+    # All runs of the best mode diverge now: there is nothing of it to export.
+    workspace.config("small", modes={best: {"learning_rate": [1e30], "batch_size": [32]}})
+    done = workspace.snakemake("predict", *exported_by)
+    assert done.returncode == 0, done.stdout
+    assert f"by the mode {other}" in (results / "logs" / "predict_file.log").read_text()
 
 
 def test_braces_in_names_of_columns_and_labels_are_no_wildcards(workspace):
