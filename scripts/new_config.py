@@ -7,30 +7,49 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from bitsweep.config import load_settings
+from bitsweep.data import split_rows
 from bitsweep.demand import read_shape
 from bitsweep.encoder import check_max_length
 from bitsweep.errors import UserError, run
 from bitsweep.files import read_json, whole_file
-from bitsweep.new import EPOCHS, Plan, choose_plan, config_text, name_for, spell_seconds
+from bitsweep.new import (
+    EPOCHS,
+    HELD_OUT,
+    MIN_ROWS,
+    Plan,
+    choose_plan,
+    config_text,
+    name_for,
+    spell_seconds,
+    split_sizes,
+)
+from bitsweep.streaming import need_columns, open_table
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
 
 FLAGS = {"file": "FILE", "text": "TEXT", "label": "LABEL"}
 DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
 
 
-def ask(number: int, question: str, default: str | None) -> str:
+def ask(number: int, question: str, default: str | None, check: Callable[[str], object]) -> str:
+    """The answer, once there is one that `check` takes: what is wrong with another is told, and it is asked again."""
     shown = f" [{default}]" if default else ""
-    while not (answer := input(f"{number}. {question}{shown} ").strip() or default or ""):
-        pass
-    return answer
+    while True:
+        answer = input(f"{number}. {question}{shown} ").strip() or default or ""
+        try:
+            if answer:
+                check(answer)
+                return answer
+        except UserError as error:
+            print(error)
 
 
 def ask_all(arguments: argparse.Namespace) -> None:
@@ -47,15 +66,22 @@ def ask_all(arguments: argparse.Namespace) -> None:
         arguments.minutes = arguments.minutes or DEFAULTS["minutes"]
         return
     try:
-        arguments.file = arguments.file or ask(1, "Which file has your labelled texts?", None)
+        arguments.file = arguments.file or ask(1, "Which file has your labelled texts?", None, check_file)
+        check_name(arguments)
         text, label = suggest_columns(arguments.file)
-        arguments.text = arguments.text or ask(2, "Which column has the texts?", text)
-        arguments.label = arguments.label or ask(3, "Which column has the labels?", label)
+
+        def check_column(column: str) -> None:
+            need_columns(open_table(arguments.file), [column])
+            if column == arguments.text:
+                raise UserError(f"Column {column!r} has the texts: name another one.")
+
+        arguments.text = arguments.text or ask(2, "Which column has the texts?", text, check_column)
+        arguments.label = arguments.label or ask(3, "Which column has the labels?", label, check_column)
         encoder = "Which encoder (a folder, or a name on the Hugging Face Hub)?"
-        arguments.encoder = arguments.encoder or ask(4, encoder, DEFAULTS["encoder"])
+        arguments.encoder = arguments.encoder or ask(4, encoder, DEFAULTS["encoder"], check_encoder)
         if arguments.minutes is None:
-            minutes = ask(5, "How many minutes may the sweep take on this machine?", f"{DEFAULTS['minutes']:g}")
-            arguments.minutes = parse_minutes(minutes)
+            minutes = "How many minutes may the sweep take on this machine?"
+            arguments.minutes = parse_minutes(ask(5, minutes, f"{DEFAULTS['minutes']:g}", parse_minutes))
     except EOFError:
         raise UserError("The answers ended before the questions did: nothing was written.") from None
 
@@ -68,6 +94,16 @@ def parse_minutes(text: str) -> float:
     if not 0 < minutes < float("inf"):
         raise UserError(f"--minutes is {text!r}: give a number greater than 0.")
     return minutes
+
+
+def check_encoder(name: str) -> None:
+    """Raises UserError for what is neither a folder nor a name on the Hub."""
+    if Path(name).is_dir():
+        return
+    if Path(name).parent != Path() and Path(name).parent.is_dir():
+        raise UserError(f"--encoder is {name!r}, but there is no such folder: correct the path.")
+    if name.count("/") != 1 or name.startswith((".", "/")):
+        raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
 
 
 @contextmanager
@@ -87,27 +123,24 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
             prepare_encoder(name, name, folder)
             yield Path(folder), {"source": "folder", "path": name}
             return
-        if Path(name).parent != Path() and Path(name).parent.is_dir():
-            raise UserError(f"--encoder is {name!r}, but there is no such folder: correct the path.")
-        if name.count("/") != 1 or name.startswith((".", "/")):
-            raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
         from huggingface_hub import HfApi
 
-        from bitsweep.hub import downloaded_encoder, told
+        from bitsweep.hub import downloaded_encoder, patiently, told
 
         with told("encoder", name, "main"):
-            revision = HfApi().model_info(name).sha
+            revision = patiently(HfApi().model_info, name).sha
         with downloaded_encoder(name, revision) as source:
             prepare_encoder(source, name, folder)
         yield Path(folder), {"source": "hub", "name": name, "revision": revision}
 
 
 def check_file(file: str) -> None:
-    """Raises UserError for a path that no config can name."""
+    """Raises UserError for a path that no config can name, and for a file that cannot be read."""
     if set("{}") & set(file):
         raise UserError(f"--file is {file!r}, but Snakemake keeps braces to itself: rename the file or folder.")
     if any("\ud800" <= letter <= "\udfff" for letter in file):
         raise UserError(f"--file is {file!r}, a name that is no UTF-8: rename the file or folder.")
+    open_table(file)
 
 
 def check_name(arguments: argparse.Namespace) -> str:
@@ -122,14 +155,30 @@ def check_name(arguments: argparse.Namespace) -> str:
     return name
 
 
+def check_rows(survey: Survey, file: str) -> None:
+    """Raises UserError where the rows do not make three splits with every label, as the sweep would find."""
+    labels = np.repeat(range(len(survey.labels)), list(survey.labels.values()))
+    try:
+        split_rows(pd.DataFrame({"text": "", "label": labels}), {}, HELD_OUT, 0, stratified=True)
+    except UserError:
+        rare = min(survey.labels, key=survey.labels.get)
+        raise UserError(
+            f"{file} has {survey.rows:,} rows, {survey.labels[rare]:,} of them with label {rare!r}, too few to train, "
+            "validate and test on every label: add rows, or remove those of a rare label."
+        ) from None
+
+
 def tell(survey: Survey, file: str) -> None:
     """Says what was found in the table."""
     print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
     for label, count in list(survey.labels.items())[:20]:
         print(f"  {label}: {count:,}")
-    rare = min(survey.labels, key=survey.labels.get)
-    if survey.labels[rare] < 10:
-        print(f"Note: label {rare!r} has {survey.labels[rare]} rows, too few for all splits: add some, or remove it.")
+    if survey.rows < MIN_ROWS:
+        sizes = split_sizes(survey.rows)
+        print(
+            f"Note: of so few rows {sizes['train']} train, {sizes['validation']} validate and as many test: scores are "
+            "rough."
+        )
     if survey.empty:
         print(f"Note: {survey.empty} rows have no text: remove them, or the sweep will stop at them.")
 
@@ -177,9 +226,12 @@ def main() -> None:
     arguments = parser.parse_args()
     ask_all(arguments)
     check_file(arguments.file)
-    name, cores = check_name(arguments), os.cpu_count() or 1
+    check_encoder(arguments.encoder)
     survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
     tell(survey, arguments.file)
+    check_rows(survey, arguments.file)
+    # Last, so that a config of before hides nothing that is wrong with the table.
+    name, cores = check_name(arguments), os.cpu_count() or 1
     with prepared_encoder(arguments.encoder) as (folder, encoder):
         max_length, cut, plan, disk = fit(survey, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
@@ -195,6 +247,9 @@ def main() -> None:
     print(
         f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and up to {disk / 1e6:,.0f} MB in results/{name}/."
     )
+    # Of the last minute, by the system: this program's own steps are among them.
+    if (busy := os.getloadavg()[0] - 1) > 0.5:
+        print(f"Other programs keep {busy:.1f} of the cores busy: while they do, it takes longer.")
     if plan.seconds > 60 * arguments.minutes:
         print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs in it.")
     print(f"Next: .venv/bin/snakemake --cores all --configfile {target}")

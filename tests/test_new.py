@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,27 +14,27 @@ import pytest
 import yaml
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from transformers import AutoModelForSequenceClassification, ModernBertConfig
+from transformers import AutoModelForSequenceClassification, ModernBertConfig, pipeline
 
 from bitsweep.config import load_settings
 from bitsweep.errors import UserError
 from bitsweep.forecast import fitting_modes
 from bitsweep.new import GRIDS, choose_plan, config_text, name_for
+from bitsweep.report import escape_markdown
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Workspace
 
 COLUMNS = ("Ünique id", "What they: said?", "Urteil #1 (final)")
 MODES = ["full", "bitfit"]
+FILE = "my data/~ $(x) 'q' \"é\" 🎬 שלום/my 1st reviews.v2.csv"
 LABELS = ('très bon: "oui"', "meh; naja")
 
 
-@pytest.fixture
-def table(tmp_path):
+def write_table(path: Path) -> None:
     """300 rows with odd names, text of 1 to 30 words, every third of the second label."""
     rows = [(n, f"word{n} " * (1 + n % 30), LABELS[n % 3 == 0]) for n in range(300)]
-    path = tmp_path / "my 1st reviews.v2.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False)
-    return path
 
 
 COMMAND = [sys.executable, "-m", "scripts.new_config"]
@@ -70,35 +71,65 @@ def call(cwd, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_five_answers_make_a_config(table, tmp_path, monkeypatch):
-    shutil.copytree(ROOT / "models", tmp_path / "models")
-    # Text and label as suggested, and the embedded encoder.
-    status, screen = answer([str(table), "", "", "", "3"], tmp_path)
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory) -> tuple[Workspace, str, str]:
+    """A workspace where five questions were answered, what stood on the screen, and the command that it tells next."""
+    workspace = Workspace(tmp_path_factory.mktemp("new"))
+    write_table(workspace.folder / FILE)
+    # Text and label as suggested, and the embedded encoder; what is wrong is asked again.
+    answers = ["none.csv", FILE, "text", "", COLUMNS[1], "", "models/none", "", "soon", "0.45"]
+    status, screen = answer(answers, workspace.folder)
     assert status == 0, screen
+    return workspace, screen, screen.splitlines()[-1].removeprefix("Next: ")
+
+
+def test_five_answers_make_a_config(newcomer, monkeypatch):
+    workspace, screen, _ = newcomer
     for part in (f"[{COLUMNS[1]}]", f"[{COLUMNS[2]}]", "[models/bert-tiny]", "300 rows, 2 labels", f"{LABELS[1]}: 100"):
         assert part in screen
-    assert "configs/my-1st-reviews.yaml" in screen
-    assert "runs, all rows are used" in screen
+    for part in ("none.csv cannot be read", "no column 'text'", "has the texts: name", "no such folder", "is 'soon'"):
+        assert part in screen
+    assert "Wrote configs/my-1st-reviews.yaml: " in screen
     assert " MB in results/my-1st-reviews/" in screen
-    config = yaml.safe_load((tmp_path / "configs" / "my-1st-reviews.yaml").read_text())
+    config = yaml.safe_load((workspace.folder / "configs" / "my-1st-reviews.yaml").read_text())
     assert config["data"] == {
         "source": "files",
-        "train": str(table),
+        "train": FILE,
         "text": COLUMNS[1],
         "label": COLUMNS[2],
         "values": sorted(LABELS),
     }
     assert config["label_names"] == sorted(LABELS)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(workspace.folder)
     load_settings(config)
     tokenizer = Tokenizer.from_file(str(ROOT / "models" / "bert-tiny" / "tokenizer.json"))
-    lengths = [len(tokenizer.encode(text).ids) for text in pd.read_csv(table)[COLUMNS[1]]]
+    lengths = [len(tokenizer.encode(text).ids) for text in pd.read_csv(FILE)[COLUMNS[1]]]
     cut = [sum(length > limit for length in lengths) for limit in (config["max_length"], config["max_length"] - 8)]
     assert cut[0] < 0.05 * len(lengths) <= cut[1]
 
-    again = call(tmp_path, "--file", table, "--text", COLUMNS[1], "--label", COLUMNS[2])
+    again = call(workspace.folder, "--file", FILE, "--text", COLUMNS[1], "--label", COLUMNS[2])
     assert again.returncode == 1
     assert again.stderr.startswith("Error: configs/my-1st-reviews.yaml exists: delete it")
+
+
+def test_its_config_leads_to_a_report_predictions_and_a_pipeline(newcomer):
+    """As README.md says it, in one call from nothing."""
+    workspace, _, told = newcomer
+    program, *_, config = shlex.split(told)
+    assert program == ".venv/bin/snakemake"
+    texts = [f"word{n} word{n}" for n in range(6)]
+    pd.DataFrame({"id": range(6), COLUMNS[1]: texts}).to_csv(workspace.folder / "new ones.csv", index=False)
+    arguments = ["--cores", "2", "--configfile", config, "--config", "input=new ones.csv"]
+    done = workspace.snakemake("all", "predict", *arguments)
+    assert done.returncode == 0, done.stdout
+    results = workspace.folder / "results" / "my-1st-reviews"
+    assert escape_markdown(FILE) in (results / "report" / "report.md").read_text()
+    predictions = pd.read_csv(results / "predictions" / "new ones.csv")
+    # Of the best mode alone, which is the only one that has been exported.
+    (exported,) = (results / "export").iterdir()
+    found = pipeline("text-classification", str(exported), truncation=True)(texts)
+    assert [row["label"] for row in found] == predictions["prediction"].tolist()
+    assert set(predictions["prediction"]) <= set(LABELS)
 
 
 def test_without_a_terminal_a_sentence_tells_the_flags(tmp_path):
@@ -130,7 +161,9 @@ def test_make_takes_names_as_they_are(tmp_path):
     assert not (tmp_path / "made").exists()
 
 
-def test_labels_and_texts_are_the_table_s(table):
+def test_labels_and_texts_are_the_table_s(tmp_path):
+    table = tmp_path / "a.csv"
+    write_table(table)
     assert suggest_columns(str(table)) == COLUMNS[1:]
     survey = look_at(str(table), *COLUMNS[1:])
     assert survey.labels == {LABELS[1]: 100, LABELS[0]: 200}
@@ -169,8 +202,25 @@ def test_what_no_config_can_name_gets_a_sentence(tmp_path):
     columns = ("--text", "text", "--label", "label")
     braces = call(tmp_path, "--file", "{x}.csv", *columns)
     assert braces.stderr.startswith("Error: --file is '{x}.csv', but Snakemake keeps braces to itself: rename")
+    (tmp_path / f"{'a' * 101}.csv").write_text("text,label\n" + "a,0\nb,1\n" * 20)
     long = call(tmp_path, "--file", f"{'a' * 101}.csv", *columns)
     assert long.stderr.endswith("has 101 characters: give one of at most 100 by --name.\n")
+
+
+def test_too_few_rows_get_a_sentence_and_an_earlier_config_hides_nothing(tmp_path):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "a.yaml").touch()
+    shutil.copytree(ROOT / "models", tmp_path / "models")
+    table, columns = tmp_path / "a.csv", ("--file", "a.csv", "--text", "text", "--label", "label")
+    table.write_text("text,label\n" + "a,x\n" * 60 + "b,y\n" * 3)
+    few = call(tmp_path, *columns)
+    assert few.stderr.startswith("Error: a.csv has 63 rows, 3 of them with label 'y', too few to train, validate and")
+    table.write_text("text,label\na,x\nb,\n")
+    assert call(tmp_path, *columns).stderr.startswith("Error: a.csv, line 3 has no label")
+    table.write_text("text,label\n" + "a,x\nb,y\n" * 20)
+    again = call(tmp_path, *columns)
+    assert "of so few rows 32 train, 4 validate" in again.stdout
+    assert again.stderr.startswith("Error: configs/a.yaml exists: delete it")
 
 
 BAD = {
