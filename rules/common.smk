@@ -166,6 +166,15 @@ def pretrained(wildcards=None):
     return [*rules.write_student.output, *rules.plot_pretraining.output]
 
 
+def classifier_to_predict(wildcards):
+    """The exported classifier that predicts, and the file that names its mode where it is chosen."""
+    if REQUEST.mode:
+        return expand(rules.export_mode.output, mode=REQUEST.mode)
+    chosen = checkpoints.choose_mode.get().output[0]
+    with chosen.open() as file:
+        return [chosen, *expand(rules.export_mode.output, mode=file.read().strip())]
+
+
 def reported_table(table):
     """A table's CSV file, marked for `snakemake --report`."""
     return report(

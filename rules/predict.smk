@@ -20,21 +20,12 @@ checkpoint choose_mode:
         "python -m scripts.choose_mode --selection {input:q} --metric {params.metric} --output {output:q} > {log:q} 2>&1"
 
 
-def classifier(wildcards):
-    """The exported classifier that predicts, and the file that names its mode where it is chosen."""
-    if REQUEST.mode:
-        return expand(rules.export_mode.output, mode=REQUEST.mode)
-    chosen = checkpoints.choose_mode.get().output[0]
-    with chosen.open() as file:
-        return [chosen, *expand(rules.export_mode.output, mode=file.read().strip())]
-
-
 rule predict_file:
     """Predicts labels and calibrated probabilities beside the columns of a user's table."""
     input:
         # From functions, since Snakemake would look for wildcards in a path that is written here.
         table=lambda wildcards: REQUEST.input,
-        classifier=classifier,
+        classifier=classifier_to_predict,
         precision=rules.choose_precision.output[0],
     output:
         REQUEST.output,
