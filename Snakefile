@@ -20,7 +20,7 @@ if not workflow.overwrite_configfiles:
 
 
 # One that says only how an encoder is made goes with the default experiment.
-if list(config) == ["pretrain"]:
+if "pretrain" in config and "experiment" not in config:
 
     configfile: "config.yaml"
 
@@ -114,6 +114,11 @@ if PRETRAINING:
 
     include: "rules/pretrain.smk"
 
+    localrules:
+        fetch_teacher,
+        plot_pretraining,
+        write_student,
+
 
 rule pretrain:
     """An encoder, made from texts without labels and from a larger one."""
@@ -122,8 +127,8 @@ rule pretrain:
 
 
 # On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
-# tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions, and the statistics
-# over many resamples.
+# tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions, the statistics
+# over many resamples, and most of pretraining.
 localrules:
     all,
     study,

@@ -144,6 +144,8 @@ def main() -> None:
     sentences = write_reviews(work)
     write_random(first, work / "random")
     named = {path.name: path for path in arguments.encoders} | {RANDOM: work / "random"}
+    if len(named) <= len(arguments.encoders):
+        parser.error("two folders have the same last part, which names them: copy one to another name")
     found = {}
     for name, encoder in named.items():
         experiment = f"judge-{'tiny-' * arguments.tiny}{name.replace(' ', '-')}"
@@ -162,7 +164,8 @@ def main() -> None:
             "Accuracy on the reference's 5,000 validation reviews after fine-tuning on its 20,000 training reviews, "
             f"512 tokens, 4 epochs, the best epoch, mean and standard deviation of {len(SEEDS)} seeds ({settings}). "
             "The probe is a logistic regression on the mean of the last hidden states of Rotten Tomatoes sentences, "
-            "5-fold cross-validation. Random weights: the same shape, untrained."
+            "5-fold cross-validation; a pretraining may have read them, without their labels. "
+            "Random weights: the same shape, untrained."
         )
         judgement = {"weights_sha256": sha256_file(first / WEIGHTS), "modes": list(SETTINGS), "protocol": protocol}
         write_json(first / "judgement.json", {**judgement, "encoders": found})

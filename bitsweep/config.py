@@ -255,9 +255,12 @@ def check_package(data: PackageData) -> None:
     check_kind(data.file, "data.file")
 
 
-def check_installed(package: str, version: str, file: str, section: str, key: str) -> None:
-    """Raises UserError where a package is not installed in this version, or lacks a file that `section.key` names."""
-    remedy = f"install it with pip install {package}=={version}"
+def check_installed(package: str, version: str, file: str, section: str, key: str, option: str = "") -> None:
+    """Raises UserError where a package is not installed in this version, or lacks a file that `section.key` names.
+
+    `option` is one of pip's, for the remedy.
+    """
+    remedy = f"install it with pip install {option}{package}=={version}"
     try:
         distribution = importlib.metadata.distribution(package)
     except (importlib.metadata.PackageNotFoundError, ValueError):

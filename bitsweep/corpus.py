@@ -17,20 +17,32 @@ from bitsweep.tokenization import Encoding
 def read_corpus(corpus: list[dict], key: str = "pretrain.corpus") -> list[str]:
     """The texts of all entries of the config's `corpus`, without empty ones and those that are there twice.
 
-    Raises UserError.
+    A text that any entry's split holds out is left out of all, also where it is written in other cases or with other
+    spaces. Raises UserError.
     """
-    texts: dict[str, None] = {}
+    texts: dict[str, str] = {}
+    held_out: set[str] = set()
     for index, entry in enumerate(corpus):
-        found = read_texts(entry, f"{key}[{index}]")
-        print(f"{key}[{index}]: {len(found)} texts", flush=True)
-        texts |= dict.fromkeys(found)
-    return list(texts)
+        train, rest = read_texts(entry, f"{key}[{index}]")
+        print(f"{key}[{index}]: {len(train)} texts, {len(rest)} held out", flush=True)
+        texts |= {plain(text): text for text in train}
+        held_out |= set(map(plain, rest))
+    return [text for name, text in texts.items() if name not in held_out]
 
 
-def read_texts(entry: dict, key: str) -> list[str]:
-    """The texts of one entry, of its training part where it has a `split`."""
-    table = open_texts(entry, key)
-    texts = table.columns["text"]
+def plain(text: str) -> str:
+    """What texts are compared by."""
+    return " ".join(text.casefold().split())
+
+
+def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
+    """The texts of one entry that are to be read, and those that its split holds out."""
+    try:
+        table = open_texts(entry, key)
+    except UserError as error:
+        # Which were written for the labelled texts of an experiment.
+        raise UserError(str(error).replace("data.", f"{key}.")) from None
+    texts, rest = table.columns["text"], []
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):
             raise UserError(f"{table.place(row)} {wrong}: mend or remove it ({key}.text names the column).")
@@ -39,14 +51,12 @@ def read_texts(entry: dict, key: str) -> list[str]:
         rows = pd.DataFrame({"text": texts, "label": 0})
         share, seed = entry["split"]["held_out"], entry["split"]["seed"]
         told_of = f"{key}.split.held_out is {share}"
-        train, rest = hold_out(rows, share, seed, False, told_of, f"set {key}.split.held_out nearer to 0.5")
-        # Some texts stand in a data set more than once.
-        held_out = set(rest["text"])
-        texts = [text for text in train["text"] if text not in held_out]
+        parts = hold_out(rows, share, seed, False, told_of, f"set {key}.split.held_out nearer to 0.5")
+        texts, rest = (list(part["text"]) for part in parts)
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise UserError(f"{table.name} has no texts: name another under {key}.")
-    return texts
+    return texts, rest
 
 
 def open_texts(entry: dict, key: str) -> Table:
@@ -71,9 +81,7 @@ def tokenize(tokenizer: Tokenizer, texts: list[str], positions: int) -> tuple[li
 
     A long text becomes windows of like lengths.
     """
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    first, last = tokenizer.encode("").ids
+    first, last = special_ends(tokenizer)
     windows, owners = [], []
     for start in range(0, len(texts), 1000):
         for number, found in enumerate(tokenizer.encode_batch(texts[start : start + 1000], add_special_tokens=False)):
@@ -84,6 +92,16 @@ def tokenize(tokenizer: Tokenizer, texts: list[str], positions: int) -> tuple[li
                 windows.append(Encoding(ids, np.zeros_like(ids)))
                 owners.append(start + number)
     return windows, owners
+
+
+def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
+    """The ids that stand before and behind a text. Raises UserError where a tokenizer has others."""
+    ends = tokenizer.encode("").ids
+    if len(ends) != 2:
+        raise UserError(
+            f"pretrain.teacher puts {len(ends)} tokens around a text, where a BERT puts two: name another teacher."
+        )
+    return ends[0], ends[1]
 
 
 def find_package_folder(package: str, path: str) -> Path:

@@ -6,13 +6,16 @@ In reviews of films the first ones tell kinds of film and, without having been a
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.utils.extmath import randomized_svd
 
+from bitsweep.components import leading_components
+from bitsweep.errors import UserError
 from bitsweep.tokens import Tokens
 
 # Directions that are kept.
 DIRECTIONS = 64
-# Texts with fewer pieces say too little about themselves.
+# Texts with fewer pieces, and fewer than half of the texts have, say too little about themselves.
 SHORTEST = 50
 # A word or a pair counts when it is in so large a share of the texts, and in two at least.
 SHARE = 0.001
@@ -23,17 +26,23 @@ def document_codes(windows: Tokens, seed: int) -> tuple[np.ndarray, np.ndarray, 
 
     Returns the codes, scaled to a standard deviation of 1 (float32 of shape (texts, directions)), by how much the texts
     vary in each direction relative to the first (float32 of shape (directions,)), and which texts are long enough to
-    have a code of their own (bool of shape (texts,)).
+    have a code of their own (bool of shape (texts,)). Raises UserError.
     """
     weighted, coded = weighted_counts(windows)
     size = min(DIRECTIONS, min(weighted[coded].shape) - 2)
+    if size < 1:
+        raise UserError("pretrain.corpus has too few texts that share words with others: add texts.")
     # One direction more: the first is the mean text, which is taken out.
     _, _, directions = randomized_svd(weighted[coded], size + 1, n_iter=4, random_state=seed)
     codes = weighted @ directions.T
     codes = codes - codes[coded].mean(0)
-    variances, vectors = np.linalg.eigh(codes[coded].T @ codes[coded] / coded.sum())
-    codes = codes @ vectors[:, ::-1][:, :size]
-    spread = np.sqrt(variances[::-1][:size])
+    variances, vectors = leading_components(torch.from_numpy(codes[coded].T @ codes[coded] / coded.sum()), size)
+    # Texts that are much alike differ in fewer directions.
+    vary = variances > 1e-6 * variances[0]
+    if not vary[0]:
+        raise UserError("pretrain.corpus has the same words in all its texts: add other texts.")
+    codes = codes @ vectors[:, vary].numpy()
+    spread = variances[vary].sqrt().numpy()
     return (codes / spread).astype(np.float32), (spread / spread[0]).astype(np.float32), coded
 
 
@@ -48,7 +57,8 @@ def weighted_counts(windows: Tokens) -> tuple[sp.csr_matrix, np.ndarray]:
     texts, words = int(owners.max()) + 1, int(ids.max()) + 1
     terms = np.concatenate([ids[inner], words + ids[:-1][pairs] * words + ids[1:][pairs]])
     rows = np.concatenate([owners[inner], owners[:-1][pairs]])
-    coded = np.bincount(owners[inner], minlength=texts) >= SHORTEST
+    pieces = np.bincount(owners[inner], minlength=texts)
+    coded = pieces >= min(SHORTEST, np.median(pieces[pieces > 0]))
     # Each term of a text once.
     order = np.lexsort((terms, rows))
     terms, rows = terms[order], rows[order]

@@ -14,15 +14,29 @@ from bitsweep.config import check_installed, describe_key, explain
 from bitsweep.encoder import choose_files
 from bitsweep.errors import UserError
 from bitsweep.files import canonical_json, sha256_file, write_text
+from bitsweep.kept import key_of
 from bitsweep.params import folder_text
 from bitsweep.reading import SUFFIXES, suffix_of
 from bitsweep.settings import NAME, Commit, Count, FolderEncoder, HubName, Number, Place, Section, Seed, Text
+
+# The scripts of rules/pretrain.smk.
+SCRIPTS = (
+    "code_documents",
+    "fetch_teacher",
+    "plot_pretraining",
+    "pretrain_student",
+    "project_teacher",
+    "read_corpus",
+    "read_teacher",
+    "write_student",
+)
 
 
 class Part(Section):
     """The training part of a data set that is split by `datasets.Dataset.train_test_split`.
 
-    What is held out is never read, nor is a text of the training part that stands there too.
+    What is held out is never read, nor is the same text elsewhere in the corpus. A split with `stratified: true` holds
+    out other rows.
     """
 
     held_out: Annotated[Number, Field(gt=0, lt=1)]
@@ -108,7 +122,7 @@ class Pretraining(Section):
     """How `snakemake pretrain` makes an encoder from texts without labels and from a larger encoder, its teacher."""
 
     model: Annotated[str, Field(strict=True, pattern=f"^([^\x00-\x1f{{}}]*/)?{NAME[1:]}")]
-    """The folder to write, whose last part names the encoder."""
+    """The folder to write; what is made on the way goes to `results/pretrain-<its last part>/`."""
     corpus: Annotated[list[Annotated[PackageTexts | FileTexts, Field(discriminator="source")]], Field(min_length=1)]
     """The texts to learn from. Their labels are not read."""
     teacher: Annotated[PackageEncoder | FolderEncoder | HubTeacher, Field(discriminator="source")]
@@ -124,10 +138,14 @@ class Pretraining(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """The number format of matrix products: auto measures once and takes the faster."""
     threads: Count = 2
-    """Threads of the training: another number gives weights that differ in their last digits."""
+    """Threads of the training: another number gives other weights, of like worth."""
 
     licence: Text | None = None
     """The licence of the encoder, for its model card, as the Hub spells them."""
+    language: Text | None = None
+    """The language of the texts, for the model card: `en`."""
+    base_model: Text | None = None
+    """The teacher's name on the Hub, for the model card."""
     about: Text | None = None
     """What users should know, for the model card (Markdown)."""
 
@@ -151,8 +169,10 @@ def check_sources(settings: Pretraining) -> None:
         check_texts(texts, f"pretrain.corpus[{index}]")
     teacher, key = settings.teacher, "pretrain.teacher"
     if isinstance(teacher, PackageEncoder):
-        check_installed(teacher.package, teacher.version, f"{teacher.path}/config.json", key, "path")
+        check_installed(teacher.package, teacher.version, f"{teacher.path}/config.json", key, "path", "--no-deps ")
     elif isinstance(teacher, FolderEncoder):
+        if Path(teacher.path).resolve() == Path(settings.model).resolve():
+            raise UserError(f"pretrain.model is {settings.model!r}, the teacher's folder: name another one.")
         if not Path(teacher.path).is_dir():
             raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
         choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
@@ -169,7 +189,9 @@ def corpus_text(settings: Pretraining) -> str:
     entries = [entry.model_dump() for entry in settings.corpus]
     for entry in entries:
         if entry["source"] == "files" and Path(entry["path"]).is_dir():
-            entry["content"] = {file.name: sha256_file(file) for file in sorted(Path(entry["path"]).glob("*.txt"))}
+            files = sorted(Path(entry["path"]).glob("*.txt"))
+            # One for all: what a shell takes has a limit.
+            entry["content"] = key_of([(file.name, sha256_file(file)) for file in files])
     return canonical_json(entries)
 
 
@@ -206,7 +228,7 @@ def explain_detail(detail: dict) -> str:
         location.append("package")
     location = ("pretrain", *location)
     if detail["type"] != "extra_forbidden":
-        return explain({**detail, "loc": location})
+        return explain({**detail, "loc": location}).replace("config.schema.json", "pretrain.schema.json")
     known = known_keys(detail["loc"])
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."

@@ -1,7 +1,7 @@
 """Pretraining of a small encoder: from a teacher's hidden states, from masked words, and from what a text is about.
 
 Texts are read whole or cut, some of their pieces masked (Devlin et al., 2019, arXiv:1810.04805), and five things are
-asked of the encoder, each by a linear layer that is thrown away afterwards, but for the last:
+asked of the encoder, by heads that are thrown away afterwards, but for the last:
 
 - of each token the teacher's hidden state there (as Sanh et al., 2019, arXiv:1910.01108, and others distil),
 - of some masked tokens the piece (through the word embeddings),
@@ -24,12 +24,14 @@ from torch.nn.functional import cross_entropy, gelu, linear
 
 from bitsweep.batches import prepare
 from bitsweep.checkpoint import Checkpoint
+from bitsweep.components import whitening
+from bitsweep.errors import UserError
 from bitsweep.optimizer import AdamW
 from bitsweep.seeding import generator, stream_key
 from bitsweep.teacher import Machine
 from bitsweep.tokens import Tokens
 
-# Padded tokens of a step.
+# Padded tokens of a step at most.
 STEP_TOKENS = 8192
 # Windows are padded to one of so many widths: matrix products are compiled for every new shape.
 WIDTHS = (24, 48, 96, 128, 192, 256, 320, 384, 448, 512)
@@ -41,7 +43,7 @@ MASKED, PREDICTED = 0.15, 256
 POOLED, MIXTURE = 8, 0.8
 WEIGHTS = {"tokens": 1.0, "pieces": 0.2, "vector": 1.0, "code": 1.0, "pooler": 2.0}
 WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
-# Steps until the learning rate is at its highest, and steps of one row of the history.
+# Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history.
 WARM_UP, ROW = 400, 100
 
 
@@ -84,9 +86,7 @@ class Progress:
 def whitened(vectors: torch.Tensor, size: int) -> torch.Tensor:
     """Rows on their `size` leading principal components, each of standard deviation 1; float32."""
     centred = vectors.double() - vectors.double().mean(0)
-    values, components = torch.linalg.eigh(centred.T @ centred / len(centred))
-    kept = components[:, -size:] / values[-size:].clamp(min=1e-12).sqrt()
-    return (centred @ kept).float()
+    return (centred @ whitening(centred.T @ centred / len(centred), size)).float()
 
 
 def pooler_targets(codes: torch.Tensor, spread: torch.Tensor, size: int, seed: int) -> torch.Tensor:
@@ -168,6 +168,7 @@ class Pretraining:
         model.train()
         self.plans = [len(plan_epoch(windows.lengths, seed, epoch)) for epoch in range(1, epochs + 1)]
         self.steps = sum(self.plans)
+        self.warm_up = max(1, min(WARM_UP, self.steps // 10))
         self.progress, self.checkpoint, self.clock = Progress(), checkpoint, time.perf_counter()
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -227,10 +228,13 @@ class Pretraining:
 
     def take_step(self, batch: Batch) -> None:
         losses = self.losses(batch)
-        sum(WEIGHTS[name] * loss for name, loss in losses.items()).backward()
+        loss = sum(WEIGHTS[name] * loss for name, loss in losses.items())
+        if not math.isfinite(loss.item()):
+            raise UserError(f"The loss of step {self.progress.step + 1} is not finite: lower pretrain.learning_rate.")
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.optimizer.parameters, MAX_GRAD_NORM)
         done = self.progress.step
-        self.optimizer.step(self.learning_rate * min(1, (done + 1) / WARM_UP) * (1 - done / self.steps))
+        self.optimizer.step(self.learning_rate * min(1, (done + 1) / self.warm_up) * (1 - done / self.steps))
         for name, loss in losses.items():
             self.progress.sums[name] += loss.item()
         self.progress.step += 1

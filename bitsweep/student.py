@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from bitsweep.components import leading_components
 from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS
 from bitsweep.seeding import stream_key
@@ -15,9 +15,17 @@ WORDS, POSITIONS = 0.05, 0.02
 
 
 def student_config(shape: dict, teacher: dict):
-    """transformers' config of a student; `shape` is the config's section, `teacher` the teacher's config.json."""
+    """transformers' config of a student;
+
+    `shape` is the config's section, `teacher` the teacher's config.json. Raises UserError.
+    """
     from transformers import BertConfig
 
+    if teacher["model_type"] != "bert":
+        raise UserError(
+            f"pretrain.teacher has model_type {teacher['model_type']!r}, but the student is a BERT with its teacher's "
+            "tokens: name one of model_type bert."
+        )
     for key, theirs in (("hidden_size", "hidden_size"), ("positions", "max_position_embeddings")):
         if shape[key] > teacher[theirs]:
             raise UserError(f"pretrain.student.{key} is {shape[key]}, but the teacher has {teacher[theirs]}: lower it.")
@@ -48,10 +56,7 @@ def build_student(config, teacher: Path | None, seed: int) -> torch.nn.Module:
         words = weights[f"{prefix}embeddings.word_embeddings.weight"].double()
         places = weights[f"{prefix}embeddings.position_embeddings.weight"].double()[: config.max_position_embeddings]
         centred = words - words.mean(0)
-        # The sign of an eigenvector is the library's choice; the largest entry decides it here.
-        _, vectors = torch.linalg.eigh(centred.T @ centred)
-        vectors = vectors.flip(1)[:, : config.hidden_size]
-        vectors = vectors * torch.from_numpy(np.sign(vectors.numpy()[vectors.abs().argmax(0), range(vectors.shape[1])]))
+        _, vectors = leading_components(centred.T @ centred, config.hidden_size)
         with torch.no_grad():
             for table, rows, spread in (
                 (model.embeddings.word_embeddings, centred @ vectors, WORDS),

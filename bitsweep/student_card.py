@@ -22,7 +22,14 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame, judgement: dic
     measured them.
     """
     name, student = made["name"], settings["student"]
-    front = ModelCardData(license=settings["licence"], base_model=made["teacher"], model_name=name).to_yaml()
+    front = ModelCardData(
+        license=settings["licence"],
+        language=settings["language"],
+        base_model=settings["base_model"],
+        library_name="transformers",
+        tags=["bitsweep"],
+        model_name=name,
+    ).to_yaml()
     lines = [f"---\n{front}\n---", f"# {name}", *([settings["about"].strip(), ""] if settings["about"] else [])]
     lines += [
         f"A BERT of {student['layers']} layers, hidden size {student['hidden_size']}, {student['heads']} heads and "
@@ -39,15 +46,15 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame, judgement: dic
         f"- Start: words and positions from the teacher's embeddings on their {student['hidden_size']} leading "
         "principal components; all else at random.",
         f"- Each window is read once an epoch, with probability {CUT:g} only a part of it, {MASKED:.0%} of the pieces "
-        "masked. Asked of it, by linear layers that are thrown away: the teacher's last hidden state of each token "
+        "masked. Asked of it, by heads that are thrown away: the teacher's last hidden state of each token "
         "(principal components, whitened); masked pieces; the mean of the teacher's hidden states; the code of the "
         f"whole text (latent semantic analysis: {made['directions']} directions). The pooler's units learn random "
         f"mixtures of the {min(POOLED, made['directions'])} leading directions of that code.",
-        f"- AdamW, {settings['epochs']} epochs, {len(history) and int(history['step'].iloc[-1]):,} steps of "
+        f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
         f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g}, falling "
-        f"linearly; {made['precision']} products, seed {settings['seed']}.",
+        f"linearly; {made['precision']} products, seed {settings['seed']}, {settings['threads']} thread(s).",
         "",
-        f"| loss | weight | first {len(history) and int(history['step'].iloc[0])} steps | last ones |",
+        f"| loss | weight | first {int(history['step'].iloc[0])} steps | last ones |",
         "|---|---|---|---|",
     ]
     for key, told in LOSSES.items():

@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import normalize
 
 from bitsweep.batches import prepare, rounded_lengths, split_by_length
-from bitsweep.errors import UserError
+from bitsweep.components import leading_components, whitening
 from bitsweep.seeding import generator
 from bitsweep.tokens import Tokens
 
@@ -36,14 +36,8 @@ class Teacher:
     """A BERT of a prepared encoder's folder, with nothing of it left to chance."""
 
     def __init__(self, folder: Path, machine: Machine) -> None:
-        from transformers import AutoConfig, BertModel
+        from transformers import BertModel
 
-        kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
-        if kind != "bert":
-            raise UserError(
-                f"pretrain.teacher has model_type {kind!r}, but the student is a BERT with its teacher's tokens: name "
-                "one of model_type bert."
-            )
         self.model = BertModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, add_pooling_layer=False
         )
@@ -71,13 +65,16 @@ class Teacher:
 def principal_components(teacher: Teacher, windows: Tokens, size: int, seed: int) -> dict[str, torch.Tensor]:
     """Mean (hidden,) and whitening components (hidden, size) of the teacher's hidden states on a part of the corpus."""
     sample = generator(seed, "sample").permutation(len(windows))[:SAMPLE]
-    hidden = torch.cat([teacher.read(windows, *batch)[0] for batch in teacher.batches(windows, sample)]).double()
-    mean = hidden.mean(0)
-    values, vectors = torch.linalg.eigh((hidden - mean).T @ (hidden - mean) / len(hidden))
-    kept = slice(-size, None)
-    print(f"{size} of {len(values)} components: {values[kept].sum() / values.sum():.3f} of the variance", flush=True)
-    components = vectors[:, kept] / values[kept].clamp(min=1e-12).sqrt()
-    return {"mean": mean.float(), "components": components.flip(1).float().contiguous()}
+    hidden = teacher.model.config.hidden_size
+    count, total, products = 0, torch.zeros(hidden).double(), torch.zeros(hidden, hidden).double()
+    for batch in teacher.batches(windows, sample):
+        rows = teacher.read(windows, *batch)[0].double()
+        count, total, products = count + len(rows), total + rows.sum(0), products + rows.T @ rows
+    mean = total / count
+    covariance = products / count - mean[:, None] * mean
+    share = leading_components(covariance, size)[0].sum() / covariance.trace()
+    print(f"{size} of {hidden} components: {share:.3f} of the variance", flush=True)
+    return {"mean": mean.float(), "components": whitening(covariance, size).float().contiguous()}
 
 
 def token_targets(teacher: Teacher, windows: Tokens, projection: dict) -> dict[str, torch.Tensor]:

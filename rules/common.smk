@@ -33,7 +33,7 @@ from bitsweep.params import (
     study_grids,
 )
 from bitsweep.config import load_settings
-from bitsweep.pretrain_settings import check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
+from bitsweep.pretrain_settings import SCRIPTS, check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
 from bitsweep.request import check_targets, part_config, read_request
 from bitsweep.slurm import check_reachable, note_job
 from bitsweep.sweep import Sweep
@@ -155,6 +155,12 @@ def predictions(wildcards=None):
     return REQUEST.output
 
 
+def teaching_mb(input):
+    """Megabytes that a teacher asks for: its weights, what it computes, and what it says of its part of the texts."""
+    weights, corpus = (os.path.getsize(path) / 1e6 for path in (input.teacher[1], input.corpus))
+    return int(3000 + 3 * weights + 20 * corpus)
+
+
 def pretrained(wildcards=None):
     """What the target `pretrain` makes."""
     if PRETRAINING is None:
@@ -198,7 +204,14 @@ def group_of_runs(wildcards):
     return "runs"
 
 
-SWEEP = Sweep(RESULTS, SPLIT_KEY, snapshot(SETTINGS, scripts()), limits_text(SETTINGS), local_files(SETTINGS))
+# Of scripts that make an encoder no result of an experiment depends on.
+SWEEP = Sweep(
+    RESULTS,
+    SPLIT_KEY,
+    snapshot(SETTINGS, set(scripts()) - set(SCRIPTS)),
+    limits_text(SETTINGS),
+    local_files(SETTINGS),
+)
 
 try:
     REQUEST = read_request(ASKED, SETTINGS, RESULTS) if ASKED else None

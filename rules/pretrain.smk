@@ -17,10 +17,12 @@ rule fetch_teacher:
         "../envs/bitsweep.yaml"
     params:
         teacher=lambda wildcards: teacher_text(PRETRAINING),
+        student=canonical_json(PRETRAINING.student.model_dump()),
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("fetch_teacher"),
     shell:
-        "python -m scripts.fetch_teacher --teacher {params.teacher:q} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m scripts.fetch_teacher --teacher {params.teacher:q} --student {params.student:q}"
+        " --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule read_corpus:
@@ -76,7 +78,7 @@ rule project_teacher:
     conda:
         "../envs/bitsweep.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
         size=PRETRAINING.student.hidden_size,
@@ -103,7 +105,7 @@ rule read_teacher:
     conda:
         "../envs/bitsweep.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: int(4000 + 50 * input.size_mb) * attempt,
+        mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
@@ -140,12 +142,12 @@ rule pretrain_student:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
         folder=lambda wildcards, output: os.path.dirname(output.weights),
         learning=f"--epochs {PRETRAINING.epochs} --learning-rate {PRETRAINING.learning_rate}",
-        seed=PRETRAINING.seed,
+        drawing=f"--seed {PRETRAINING.seed} --threads {PRETRAINING.threads}",
         code=fingerprint("pretrain_student"),
     shell:
         "python -m scripts.pretrain_student --student {params.student:q} --teacher {params.teacher:q}"
         " --corpus {input.corpus:q} --codes {input.codes:q} --targets {input.targets:q} --precision {input.precision:q}"
-        " {params.learning} --seed {params.seed} --threads {threads} --code {params.code}"
+        " {params.learning} {params.drawing} --code {params.code}"
         " --output {params.folder:q} > {log:q} 2>&1"
 
 

@@ -5,8 +5,8 @@ import argparse
 import torch
 from safetensors.torch import save_file
 
-from bitsweep.document_codes import SHORTEST, document_codes
-from bitsweep.errors import UserError, run
+from bitsweep.document_codes import document_codes
+from bitsweep.errors import run
 from bitsweep.files import whole_file
 from bitsweep.tokens import load_tokens
 
@@ -17,12 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", required=True, type=int, help="seed of the decomposition")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
-    try:
-        codes, spread, coded = document_codes(load_tokens(arguments.corpus), arguments.seed)
-    except ValueError:
-        raise UserError(
-            f"pretrain.corpus has too few texts of at least {SHORTEST} tokens that share words: add longer texts."
-        ) from None
+    codes, spread, coded = document_codes(load_tokens(arguments.corpus), arguments.seed)
     with whole_file(arguments.output) as part:
         found = {"codes": codes, "spread": spread, "coded": coded}
         save_file({name: torch.from_numpy(array) for name, array in found.items()}, part)

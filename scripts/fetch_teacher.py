@@ -4,14 +4,29 @@ import argparse
 import json
 from pathlib import Path
 
-from bitsweep.corpus import find_package_folder
+from tokenizers import Tokenizer
+
+from bitsweep.corpus import find_package_folder, special_ends
 from bitsweep.encoder import prepare_encoder
 from bitsweep.errors import run
+from bitsweep.files import read_json, whole_file
+from bitsweep.student import student_config
+
+
+def free_tokenizer(path: Path) -> None:
+    """Takes out of a tokenizer what it was saved with for a use of its own: padding, and a limit of the length."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    special_ends(tokenizer)
+    with whole_file(path) as part:
+        tokenizer.save(str(part))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", required=True, type=json.loads, help="the config's pretrain.teacher, as JSON")
+    parser.add_argument("--student", required=True, type=json.loads, help="the config's pretrain.student, as JSON")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     teacher = arguments.teacher
@@ -25,6 +40,8 @@ def main() -> None:
         prepare_encoder(folder, f"{teacher['package']} {teacher['version']}", arguments.output)
     else:
         prepare_encoder(teacher["path"], teacher["path"], arguments.output)
+    student_config(arguments.student, read_json(arguments.output / "config.json"))
+    free_tokenizer(arguments.output / "tokenizer.json")
     print(f"teacher in {arguments.output}")
 
 

