@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from bitsweep.encoder import check_max_length, choose_files
 from bitsweep.errors import UserError
 from bitsweep.glue import TASKS
+from bitsweep.listing import finds_splits
 from bitsweep.modes import BUILT_IN, KINDS
 from bitsweep.reading import SUFFIXES, is_address, is_number, peek, suffix_of
 from bitsweep.settings import (
@@ -238,16 +239,31 @@ def check_columns_differ(data: Columns) -> None:
 
 def check_places_differ(data: FilesData | HubData) -> None:
     """Raises UserError where two splits are the same file, so that scores would be on what has trained."""
+    hub = isinstance(data, HubData)
+    if hub and data.configuration and not any(finds_splits(place) for place in (data.train, *given_splits(data))):
+        raise UserError(
+            f"data.configuration is {data.configuration!r}, but data.train names files: remove it, or name splits."
+        )
     places = {split: getattr(data, split) for split in ("train", "validation", "test") if getattr(data, split)}
+    if hub:
+        places = {"train": "train", **places}
     for one, other in combinations(places, 2):
         same = places[one] == places[other]
         if isinstance(data, FilesData) and all(Path(places[split]).exists() for split in (one, other)):
             same = Path(places[one]).samefile(places[other])
+        if same and hub:
+            raise UserError(
+                f"data.{other} is {places[other]!r}, the split or file that data.{one} takes: name another one."
+            )
         if same:
             raise UserError(
                 f"data.{other} is {places[other]!r}, the file that data.{one} names: name another one, or leave "
                 f"data.{other} out, so that its rows are held out."
             )
+
+
+def given_splits(data: HubData) -> list[str]:
+    return [place for place in (data.validation, data.test) if place]
 
 
 def check_package(data: PackageData) -> None:

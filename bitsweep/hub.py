@@ -8,11 +8,12 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub import constants as hub_constants
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -150,10 +151,36 @@ def pin_revision(section: str, name: str, revision: str | None, kept: str | Path
     return pinned[name]
 
 
-def list_data_files(name: str, revision: str) -> list[str]:
-    """The paths of all files of a data set. Raises UserError."""
+def cached_files(name: str, revision: str) -> list[str]:
+    """The paths of a data set's files that are in the Hub's cache."""
+    try:
+        folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return []
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def list_data_files(name: str, revision: str, kept: Path) -> list[str]:
+    """The paths of all files of a data set, which the JSON file `kept` holds after the first call. Raises UserError.
+
+    Where the Hub cannot be reached, those that are in its cache.
+    """
+    listed = read_json(kept) if kept.is_file() else {}
+    key = f"{name} at {revision}"
+    if key in listed:
+        return listed[key]
+    cached = cached_files(name, revision)
     with told("data", name, revision):
-        return HfApi().list_repo_files(name, repo_type="dataset", revision=revision)
+        try:
+            ask = HfApi().list_repo_files if cached else partial(patiently, HfApi().list_repo_files)
+            names = ask(name, repo_type="dataset", revision=revision)
+        except (httpx2.TransportError, OfflineModeIsEnabled):
+            if cached:
+                return cached
+            raise
+    with whole_file(kept, lasting=False) as part:
+        part.write_text(canonical_json({**listed, key: names}), encoding="utf-8")
+    return names
 
 
 def download_data_file(name: str, revision: str, file: str) -> Path:

@@ -21,7 +21,10 @@ LAYOUTS = (
     re.compile(rf"{FOLDER}(?P<split>[^/]+)/[0-9]{{4,}}\.parquet"),
     re.compile(rf"{FOLDER}(?P<split>[^/]+?)(?:-[0-9]{{5}}-of-[0-9]{{5}}(?:-[0-9a-f]+)?)?\.parquet"),
 )
-SHARDS = re.compile(r"-[0-9]{5}-of-([0-9]{5})(?:-[0-9a-f]+)?\.parquet$")
+# A file's name without its suffix: what stands before its number, and, where names count, how many files there are.
+NUMBER = re.compile(
+    r"(?P<before>.*?)(?:-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<digest>-[0-9a-f]+)?|/(?P<other>\d{4,}))"
+)
 
 
 def finds_splits(train: str | None) -> bool:
@@ -45,15 +48,15 @@ def files_of_splits(names: Collection[str], data: dict, others: Collection[str])
     `data` is a data section with its revision, whose keys train, validation and test name a split, a file, or files by
     a pattern. Those of `others` that it does not name are taken where the data set has them. Raises UserError.
     """
-    asked = {split: data[split] for split in SPLITS if data.get(split)}
-    if finds_splits(asked.get("train")):
-        asked.setdefault("train", "train")
+    given = {"train": "train" if finds_splits(data.get("train")) else None, **data}
+    asked = {split: given[split] or "train" for split in SPLITS if given.get(split)}
     files = {}
     for split, place in asked.items():
         if suffix_of(place) is None:
             files[split] = choose_split(choose_configuration(names, data), place, split, data)
         else:
-            files[split] = matching_files(names, place, split, data) if is_pattern(place) else [place]
+            exact = place in names or not is_pattern(place)
+            files[split] = [place] if exact else matching_files(names, place, split, data)
     for split in others:
         # What another key names is taken for that.
         if split not in asked.values() and split in (splits := choose_configuration(names, data)):
@@ -96,6 +99,12 @@ def choose_configuration(names: Collection[str], data: dict) -> dict[str, list[s
         )
     if wanted is None:
         if len(found) > 1 and "default" not in found:
+            split = data.get("train") or "train"
+            if not any(split in splits for splits in found.values()):
+                raise UserError(
+                    f"No Parquet files of {repository(data)} have the name of a split {split!r}: name them under "
+                    f"data.train and data.test, by a path or a pattern. It has {', '.join(sorted(names)[:10])}."
+                )
             raise UserError(
                 f"data.configuration is missing, and {repository(data)} has several: set it to one of "
                 f"{', '.join(found)}."
@@ -116,13 +125,23 @@ def choose_split(splits: dict[str, list[str]], wanted: str, split: str, data: di
             f"{one_of(wanted, splits, 'or to the path of a file')}"
         )
     files = splits[wanted]
-    shards = SHARDS.search(files[0])
-    if shards and len(files) != int(shards[1]):
+    if not is_whole(files):
         raise UserError(
-            f"{repository(data)} has {len(files)} files of the split {wanted!r}, whose names count {int(shards[1])}: "
-            f"take another revision, or name files under data.{split}."
+            f"The files of the split {wanted!r} in {repository(data)} are not one set without gaps: "
+            f"{', '.join(files[:10])}: take another revision, or name files under data.{split}."
         )
     return files
+
+
+def is_whole(files: list[str]) -> bool:
+    """Whether a split's files are all of one set: of two sets the same rows might come twice."""
+    if len(files) == 1 and not NUMBER.fullmatch(files[0].removesuffix(".parquet")):
+        return True
+    matches = [NUMBER.fullmatch(file.removesuffix(".parquet")) for file in files]
+    if None in matches or len({(match["before"], match["count"], bool(match["digest"])) for match in matches}) > 1:
+        return False
+    numbers = [int(match["number"] or match["other"]) for match in matches]
+    return sorted(numbers) == list(range(int(matches[0]["count"] or len(files))))
 
 
 def repository(data: dict) -> str:

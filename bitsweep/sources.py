@@ -76,21 +76,22 @@ def read_hub(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
         data = hub_section(data["task"], data.get("revision"))
     data = {**data, "revision": pin_revision("data", data["name"], data.get("revision"), kept / "revisions.json")}
     name, revision, columns = data["name"], data["revision"], columns_of(data)
-    names = list_data_files(name, revision) if needs_listing(data) else []
+    names = list_data_files(name, revision, kept / "listings.json") if needs_listing(data) else []
     tables, described = {}, {"revision": revision, "files": {}}
     for split, files in files_of_splits(names, data, others).items():
         paths = [download_data_file(name, revision, file) for file in files]
         found = split not in data
-        if found and split == "test" and not has_column(paths[0], files[0], columns["label"]):
-            described["unlabelled_test"] = True
+        # Some data sets keep their labels to themselves: other rows are held out then.
+        if found and split != "train" and not has_column(paths[0], files[0], columns["label"]):
+            described[f"unlabelled_{split}"] = True
             continue
         parts = [
             read_table(path, f"{file} of {name} (data.{split})", columns, suffix_of(file))
             for path, file in zip(paths, files, strict=True)
         ]
         table = join(parts, f"The split {split} of {name}, {len(files)} files,") if len(parts) > 1 else parts[0]
-        if found and split == "test" and all(is_no_label(label, values) for label in table.columns["label"]):
-            described["unlabelled_test"] = True
+        if found and split != "train" and all(is_no_label(label, values) for label in table.columns["label"]):
+            described[f"unlabelled_{split}"] = True
             continue
         tables[split] = without_unlabelled(table, split, values)
         described["files"][split] = describe_files(files, paths)
@@ -117,7 +118,8 @@ def describe_files(files: list[str], paths: list[Path]) -> dict:
 def is_no_label(label: object, values: Sequence) -> bool:
     """Whether what stands in a column of the Hub's labels stands for none: null, or -1 unless `values` has it."""
     nothing = {"", "-1"} - set(map(str, values))
-    return label is None or label != label or str(label).strip() in nothing
+    whole = int(label) if isinstance(label, float) and label.is_integer() else label
+    return label is None or label != label or str(whole).strip() in nothing
 
 
 def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
@@ -134,8 +136,8 @@ def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
     if split == "test":
         place = table.place(bare.index(True))
         raise UserError(
-            f"{place} has no label or no text: set data.test to another split or file, or, where data.train names a "
-            "file, leave it out, so that other rows test."
+            f"{place} has no label or no text: set data.test to another split or file, or set data.train to the "
+            "training files' path or pattern and leave data.test out, so that other rows test."
         )
     if all(bare):
         raise UserError(f"{table.name} has no row with a text and a label: set data.{split} to another split or file.")

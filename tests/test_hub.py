@@ -236,7 +236,10 @@ def test_a_gated_data_set_is_told(workspace, config, repositories):
 FETCH = """
 import json, sys
 from pathlib import Path
+from bitsweep import hub
 from bitsweep.sources import fetch
+
+hub.FIRST_WAIT = 0
 for data, classes in json.loads(sys.argv[1]):
     tables, described = fetch(data, classes, Path("kept"))
     rows = {split: [list(table.columns), len(table)] for split, table in tables.items()}
@@ -244,14 +247,20 @@ for data, classes in json.loads(sys.argv[1]):
 """
 
 
-def fetched(folder, endpoint: str, sources: list[tuple[dict, int]]) -> list:
+def fetched(folder, endpoint: str, sources: list[tuple[dict, int]], **more: str) -> list:
     """What `fetch` takes from the stand-in, in a process of its own, since the client reads HF_ENDPOINT once."""
-    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(folder / "hf"),
+        "PYTHONPATH": str(ROOT),
+        **more,
+    }
     done = subprocess.run(
         [sys.executable, "-c", FETCH, json.dumps(sources)], cwd=folder, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
 
 
 def glue_files(commit: str) -> dict:
@@ -329,6 +338,12 @@ def test_splits_of_the_hub_may_be_named_and_files_by_a_pattern(tmp_path, many):
             {"train": 24},
             {"train": 8, "validation": 0, "test": 0},
         ]
+        asked = list(hub.requests)
+        # The list of files is kept; without it the Hub's cache serves where there is no network.
+        assert fetched(tmp_path, hub.endpoint, [(named, 2)]) == found[:1]
+        assert not [line for line in hub.requests[len(asked) :] if "/tree/" in line or "/revision/" in line]
+    (tmp_path / "kept" / "listings.json").unlink()
+    assert fetched(tmp_path, hub.endpoint, [(named, 2)], HF_HUB_OFFLINE="1") == found[:1]
 
 
 def test_three_lines_are_a_config_of_a_task_of_glue():

@@ -50,7 +50,22 @@ MISTAKES = {
     "a file is missing": (
         ["train-00000-of-00002.parquet"],
         {},
-        "has 1 files of the split 'train', whose names count 2",
+        "split 'train' in .* are not one set without gaps: train-00000-of-00002.parquet: take",
+    ),
+    "two layouts": (
+        ["data/train.parquet", "default/train/0000.parquet"],
+        {},
+        "split 'train' in .* are not one set without gaps: data/train.parquet, default/train/0000.parquet: take",
+    ),
+    "pushed twice": (
+        ["train-00000-of-00002-ab12.parquet", "train-00000-of-00002.parquet"],
+        {},
+        "split 'train' in .* are not one set without gaps",
+    ),
+    "other names": (
+        ["train/part-0.parquet", "test/part-0.parquet"],
+        {},
+        "No Parquet files of .* name of a split 'train': name them under data.train .*It has test/part-0",
     ),
     "no match": (TWO, {"train": "x*.parquet"}, r"data.train is 'x..parquet', which no file of .* matches"),
     "the same twice": (
@@ -66,3 +81,12 @@ def test_what_is_not_there_gets_a_sentence(name):
     names, data, words = MISTAKES[name]
     with pytest.raises(UserError, match=words):
         chosen(names, **data)
+
+
+def test_a_file_whose_name_looks_like_a_pattern_can_be_named():
+    assert chosen(["a[1].parquet", "b.parquet"], train="a[1].parquet") == {"train": ["a[1].parquet"]}
+
+
+def test_a_split_may_be_a_test_split_and_the_name_of_another():
+    names = ["train.parquet", "validation.parquet", "test.parquet"]
+    assert chosen(names, test="validation") == {"train": ["train.parquet"], "test": ["validation.parquet"]}
