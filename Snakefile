@@ -19,8 +19,9 @@ if not workflow.overwrite_configfiles:
     configfile: "configs/pretrain.yaml"
 
 
-# One that says only how an encoder is made goes with the default experiment.
-if "pretrain" in config and "experiment" not in config:
+# One that says only how an encoder is made goes with the default experiment, and does that where no target is named.
+ONLY_PRETRAINS = bool(workflow.overwrite_configfiles) and "pretrain" in config and "experiment" not in config
+if ONLY_PRETRAINS:
 
     configfile: "config.yaml"
 
@@ -50,7 +51,7 @@ if SETTINGS.study:
 
 rule all:
     """The experiment's report."""
-    default_target: True
+    default_target: not ONLY_PRETRAINS
     input:
         f"{REPORT}/index.html",
         f"{REPORT}/report.md",
@@ -122,6 +123,7 @@ if PRETRAINING:
 
 rule pretrain:
     """An encoder, made from texts without labels and from a larger one."""
+    default_target: ONLY_PRETRAINS
     input:
         pretrained,
 
@@ -154,7 +156,14 @@ onstart:
     check_targets(REQUEST, workflow.dag_settings.targets)
     if workflow.executor_plugin.name == "slurm":
         check_reachable()
-    SWEEP.start()
+    asked = set(workflow.dag_settings.targets) or ({"pretrain"} if ONLY_PRETRAINS else set())
+    if asked == {"pretrain"}:
+        # Held until the process ends.
+        PRETRAINS = take(
+            Path(PRETRAIN, ".lock"), f"Another call works on {PRETRAIN}: wait for its end, or stop it."
+        )
+    else:
+        SWEEP.start()
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
     if workflow.local_exec:

@@ -229,6 +229,11 @@ def explain_detail(detail: dict) -> str:
     location = ("pretrain", *location)
     if detail["type"] != "extra_forbidden":
         return explain({**detail, "loc": location}).replace("config.schema.json", "pretrain.schema.json")
+    if location[-2:] == ("split", "stratified"):
+        return (
+            f"{describe_key(location)} is no key here, since a stratified split cannot be made without labels: name "
+            "the training rows that the experiment wrote, results/<experiment>/data/train.parquet, and leave split out."
+        )
     known = known_keys(detail["loc"])
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."

@@ -17,6 +17,7 @@ from bitsweep.extras import need_onnx
 from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint, scripts
 from bitsweep.gpu import share_gpus
+from bitsweep.locking import take
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (
     SELECTED,

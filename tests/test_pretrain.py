@@ -56,7 +56,7 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     pd.DataFrame({"review": reviews(40), "stars": 3}).to_csv(folder / "texts.csv", index=False)
     (folder / "more.txt").write_text("\n".join(reviews(12)) + "\n")
     (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": SMALL}))
-    done = workspace.snakemake("pretrain", "--cores", "2", "--configfile", "mine.yaml")
+    done = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stdout
     weights = load_file(folder / "models/mine/model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
@@ -211,6 +211,14 @@ def test_long_texts_become_windows_of_like_lengths():
         (
             {"corpus": [{"source": "files", "path": "x.csv", "txt": "a"}]},
             "pretrain.corpus[0].txt is not a key of the config (value 'a'): did you mean text?",
+        ),
+        (
+            {
+                "corpus": [
+                    {"source": "files", "path": "x.csv", "split": {"stratified": True, "held_out": 0.2, "seed": 1}}
+                ]
+            },
+            "pretrain.corpus[0].split.stratified is no key here",
         ),
         (
             {"student": {"hidden_size": 100, "heads": 3}},
