@@ -30,7 +30,7 @@ new: setup
 
 explain: setup
 	@plan=$$($(BIN)/snakemake --dry-run $(if $(CONFIG),--configfile $(CONFIG)) 2>&1) || { echo "$$plan"; exit 1; }; \
-	jobs=$$(echo "$$plan" | sed -nE '/^(local)?rule /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^(\[.*)?$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'); \
+	jobs=$$(echo "$$plan" | sed -nE '/^(local)?(rule|checkpoint) /{s/:$$//;h}; /^ *(wildcards|reason):/H; /^(\[.*)?$$/{x;s/\n */ | /g;/reason/p;s/.*//;x}'); \
 	echo "$${jobs:-Nothing would run.}"
 
 setup: .venv/installed

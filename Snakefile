@@ -154,6 +154,8 @@ localrules:
 
 onstart:
     check_targets(REQUEST, workflow.dag_settings.targets)
+    if REQUEST and not workflow.local_exec:
+        check_names(REQUEST)
     if workflow.executor_plugin.name == "slurm":
         check_reachable()
     asked = set(workflow.dag_settings.targets) or ({"pretrain"} if ONLY_PRETRAINS else set())

@@ -43,6 +43,16 @@ def check_targets(request: Request | None, targets: Collection[str]) -> None:
         )
 
 
+def check_names(request: Request) -> None:
+    """Raises UserError for a path that a cluster's jobs would not get as it is: Snakemake quotes as Python does."""
+    for key, path in (("input", request.input), ("output", request.output)):
+        if "\\" in path or not path.isprintable() or ("'" in path and set('"$`') & set(path)):
+            raise UserError(
+                f"{key} is {path!r}, with signs that Snakemake loses on the way to a cluster's jobs (backslashes, and "
+                "beside an apostrophe $, ` and double quotes): rename the file or folder."
+            )
+
+
 def read_request(asked: dict[str, str], settings: Settings, results: str) -> Request:
     """Checks what is asked of `predict`. Raises UserError, before anything runs."""
     if "input" not in asked:

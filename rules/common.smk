@@ -35,7 +35,7 @@ from bitsweep.params import (
 )
 from bitsweep.config import load_settings
 from bitsweep.pretrain_settings import SCRIPTS, check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
-from bitsweep.request import check_targets, part_config, read_request
+from bitsweep.request import check_names, check_targets, part_config, read_request
 from bitsweep.slurm import check_reachable, note_job
 from bitsweep.sweep import Sweep
 
@@ -174,12 +174,13 @@ def pretrained(wildcards=None):
 
 
 def classifier_to_predict(wildcards):
-    """The exported classifier that predicts, and the file that names its mode where it is chosen."""
-    if REQUEST.mode:
-        return expand(rules.export_mode.output, mode=REQUEST.mode)
-    chosen = checkpoints.choose_mode.get().output[0]
-    with chosen.open() as file:
-        return [chosen, *expand(rules.export_mode.output, mode=file.read().strip())]
+    """The exported classifier that predicts; where its mode is chosen, only once it is."""
+    mode = REQUEST.mode
+    if mode is None:
+        # In jobs that are submitted it is no checkpoint, and its file is there.
+        choice = checkpoints.choose_mode.get() if workflow.is_main_process else rules.choose_mode
+        mode = Path(choice.output[0]).read_text().strip()
+    return expand(rules.export_mode.output, mode=mode)
 
 
 def reported_table(table):

@@ -20,11 +20,17 @@ checkpoint choose_mode:
         "python -m scripts.choose_mode --selection {input:q} --metric {params.metric} --output {output:q} > {log:q} 2>&1"
 
 
+# With a checkpoint among its rules Snakemake plans the whole workflow in each job that it submits, not the job alone.
+if not workflow.is_main_process:
+    rules.choose_mode.rule.is_checkpoint = False
+
+
 rule predict_file:
     """Predicts labels and calibrated probabilities beside the columns of a user's table."""
     input:
         # From functions, since Snakemake would look for wildcards in a path that is written here.
         table=lambda wildcards: REQUEST.input,
+        chosen=[] if REQUEST.mode else rules.choose_mode.output[0],
         classifier=classifier_to_predict,
         precision=rules.choose_precision.output[0],
     output:
@@ -40,7 +46,7 @@ rule predict_file:
         gpu_percent=DEMAND.gpu_percent(),
     params:
         columns=lambda wildcards: canonical_json(REQUEST.columns),
-        mode=f"--mode {REQUEST.mode}" if REQUEST.mode else f"--mode-in {rules.choose_mode.output[0]}",
+        mode=lambda wildcards, input: f"--mode {REQUEST.mode}" if REQUEST.mode else f"--mode-in {input.chosen}",
         folder=EXPORT,
         code=fingerprint("predict_file"),
     shell:

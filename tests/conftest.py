@@ -15,6 +15,8 @@ from filelock import FileLock
 from tests.tables import SOURCE, TARGET, write_table
 
 ROOT = Path(__file__).resolve().parent.parent
+# What a job begins with in what Snakemake displays.
+STARTS = ("rule", "localrule", "checkpoint", "localcheckpoint")
 PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
 
 
@@ -89,7 +91,7 @@ def planned_jobs(output: str) -> set[str]:
     jobs: list[str] = []
     for line in output.splitlines():
         words = line.split(None, 1)
-        if words[:1] in (["rule"], ["localrule"]) and not line.startswith(" "):
+        if words and words[0] in STARTS and not line.startswith(" "):
             jobs.append(words[1].rstrip(":"))
         elif words[:1] == ["wildcards:"]:
             jobs[-1] += " " + words[1]

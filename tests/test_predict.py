@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,11 @@ from bitsweep.errors import UserError
 from bitsweep.export_choice import best_mode
 from bitsweep.files import read_json
 from bitsweep.prediction import Predictor, predict_table
-from bitsweep.request import Request, check_targets, part_config, read_request
+from bitsweep.request import Request, check_names, check_targets, part_config, read_request
 from bitsweep.streaming import open_table
-from tests.conftest import ROOT, Workspace
-from tests.tables import EXTRA, TARGET, TEXTS, read_back, write_table
+from tests.conftest import ROOT, STARTS, Workspace
+from tests.tables import EXTRA, SOURCE, TARGET, TEXTS, read_back, write_table
 
-STARTS = ("rule ", "localrule ", "localcheckpoint ")
 ADDED = ["prediction", "probability_negative", "probability_positive"]
 
 
@@ -156,7 +156,7 @@ def test_the_best_mode_is_that_of_validation():
 def test_predict_by_snakemake(exported, exported_by):
     """Trains nothing again; the request makes no other job stale; a file's name may hold what shells act on."""
     done = (exported.folder / "said.txt").read_text()
-    rules = {line.split()[1].rstrip(":") for line in done.splitlines() if line.startswith(STARTS)}
+    rules = {line.split()[1].rstrip(":") for line in done.splitlines() if line.split(" ")[0] in STARTS}
     assert rules == {"export_mode", "export_delta", "export_card", "export", "choose_mode", "predict_file", "predict"}
     best = best_mode(read_json(exported.folder / "results" / "small" / "selection.json"), "accuracy")
     log = (exported.folder / "results" / "small" / "logs" / "predict_file.log").read_text()
@@ -251,6 +251,17 @@ def test_a_mistake_gets_a_sentence_before_anything_runs(settings, tmp_path, monk
     with pytest.raises(UserError) as error:
         read_request(asked, settings, "results/small")
     assert all(word in str(error.value) for word in words), error.value
+
+
+def test_names_that_would_not_reach_a_cluster_s_jobs_get_a_sentence():
+    for name in ("it's ~ ü.csv", '$(mine) `x` "y".csv', "a; b & c*.csv"):
+        # What Snakemake writes into a job's script.
+        said = subprocess.run(["bash", "-c", f"printf %s {name!r}"], capture_output=True, text=True, check=True)
+        assert said.stdout == name
+        check_names(Request(name, "b.csv", ["text"], None))
+    for name in (SOURCE, "a\\b.csv", "'\".csv", "\x85.csv"):
+        with pytest.raises(UserError, match=r"output is .*loses on the way to a cluster's jobs"):
+            check_names(Request("a.csv", name, ["text"], None))
 
 
 def test_a_request_for_another_target_gets_a_sentence():

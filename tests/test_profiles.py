@@ -6,7 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pandas.testing import assert_frame_equal
 
+from tests.tables import TARGET, read_back, write_table
 from tests.test_slurm import compared_files
 
 # What Grid Engine's commands do for profiles/cluster-generic, on this machine: a job is a process in the background.
@@ -26,17 +28,26 @@ def submit_commands(folder: Path) -> Path:
     return folder
 
 
-def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, finished, tmp_path, monkeypatch):
+def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, exported, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(submit_commands(tmp_path / "commands")), prepend=":")
     profile = ["--profile", "profiles/cluster-generic", "--cores", "2", "--seconds-between-status-checks", "1"]
-    done = workspace.snakemake(*profile, "--configfile", "configs/small.yaml")
+    profile += ["--configfile", "configs/small.yaml"]
+    done = workspace.snakemake(*profile)
     assert done.returncode == 0, done.stdout
     # Precision, three splits, their examination, two modes' trials, one job for all eight runs, the price of picking,
     # two evaluations, and their comparison.
     assert done.stdout.count("with external jobid") == 12
-    expected = compared_files(finished.folder / "results" / "small")
+    expected = compared_files(exported.folder / "results" / "small")
     assert len(expected) > 40
     assert compared_files(workspace.folder / "results" / "small") == expected
+
+    write_table(workspace.folder / "it's ~ ü.csv")
+    done = workspace.snakemake("predict", *profile, "--config", "input=it's ~ ü.csv", f"output={TARGET}")
+    assert done.returncode == 0, done.stdout
+    # The export of the chosen mode alone, and the predictions.
+    assert done.stdout.count("with external jobid") == 2
+    predicted, there = (read_back(place.folder / TARGET) for place in (workspace, exported))
+    assert_frame_equal(predicted, there)
 
 
 # The file that Slurm's commands read, of a cluster whose controller is down; they ask it for a second instead of ten.

@@ -37,7 +37,7 @@ def test_the_tests_run_in_the_locked_versions():
 
 def test_every_rule_has_a_log_and_a_docstring_and_tracks_its_code():
     for path in (ROOT / "rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", path.read_text(), flags=re.M)[1:]:
+        for rule in re.split(r"^(?:rule|checkpoint) ", path.read_text(), flags=re.M)[1:]:
             name = rule.split(":")[0]
             assert f'"python -m scripts.{name} ' in rule
             assert f'code=fingerprint("{name}"' in rule
