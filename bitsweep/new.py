@@ -46,20 +46,13 @@ def grids_of(size: int, hidden: int, modes: list[str]) -> dict[str, dict[str, li
     return {mode: {"batch_size": batch_sizes, "learning_rate": sorted(of_modes[mode][:rates])} for mode in modes}
 
 
-def split_sizes(rows: int) -> dict[str, int]:
-    """How many rows train and validate, where the test split is half of what is held out."""
-    held_out = int(rows * HELD_OUT)
-    return {"train": rows - held_out, "validation": held_out // 2}
-
-
 def choose_plan(
-    rows: int, hidden: int, budget: float, seconds: Callable[[dict, dict], float], modes: list[str]
+    sizes: dict[str, int], hidden: int, budget: float, seconds: Callable[[dict, dict], float], modes: list[str]
 ) -> Plan:
     """The largest grid whose sweep fits into `budget` seconds; the second smallest on fewer rows where none does.
 
-    `seconds` tells how long a sweep takes, from its grids and the sizes of its splits.
+    `sizes` has the rows of each split; `seconds` tells how long a sweep takes, from its grids and such sizes.
     """
-    sizes = split_sizes(rows)
     for size in reversed(range(len(GRIDS))):
         grids = grids_of(size, hidden, modes)
         if (takes := seconds(grids, sizes)) <= budget:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from bitsweep.config import load_settings
 from bitsweep.data import split_rows
@@ -30,8 +31,8 @@ from bitsweep.new import (
     config_text,
     name_for,
     spell_seconds,
-    split_sizes,
 )
+from bitsweep.settings import HubName, Place
 from bitsweep.streaming import need_columns, open_table
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
 
@@ -96,13 +97,23 @@ def parse_minutes(text: str) -> float:
     return minutes
 
 
+def config_takes(kind: object, text: str) -> bool:
+    """Whether a text is of a kind of the config's."""
+    try:
+        TypeAdapter(kind).validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
 def check_encoder(name: str) -> None:
     """Raises UserError for what is neither a folder nor a name on the Hub."""
-    if Path(name).is_dir():
+    # Unlike `Path.is_dir`, this is no error for what no file system can name.
+    if os.path.isdir(name):
         return
-    if Path(name).parent != Path() and Path(name).parent.is_dir():
+    if os.path.isdir(os.path.dirname(name)):
         raise UserError(f"--encoder is {name!r}, but there is no such folder: correct the path.")
-    if name.count("/") != 1 or name.startswith((".", "/")):
+    if not config_takes(HubName, name):
         raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
 
 
@@ -138,8 +149,8 @@ def check_file(file: str) -> None:
     """Raises UserError for a path that no config can name, and for a file that cannot be read."""
     if set("{}") & set(file):
         raise UserError(f"--file is {file!r}, but Snakemake keeps braces to itself: rename the file or folder.")
-    if any("\ud800" <= letter <= "\udfff" for letter in file):
-        raise UserError(f"--file is {file!r}, a name that is no UTF-8: rename the file or folder.")
+    if not config_takes(Place, file):
+        raise UserError(f"--file is {file!r}, a name with control characters or no UTF-8: rename the file or folder.")
     open_table(file)
 
 
@@ -155,17 +166,19 @@ def check_name(arguments: argparse.Namespace) -> str:
     return name
 
 
-def check_rows(survey: Survey, file: str) -> None:
-    """Raises UserError where the rows do not make three splits with every label, as the sweep would find."""
+def split_sizes(survey: Survey, file: str) -> dict[str, int]:
+    """The rows of each split that the sweep will make. Raises UserError where one would lack a label."""
     labels = np.repeat(range(len(survey.labels)), list(survey.labels.values()))
     try:
-        split_rows(pd.DataFrame({"text": "", "label": labels}), {}, HELD_OUT, 0, stratified=True)
+        parts = split_rows(pd.DataFrame({"text": "", "label": labels}), {}, HELD_OUT, 0, stratified=True)
     except UserError:
         rare = min(survey.labels, key=survey.labels.get)
         raise UserError(
-            f"{file} has {survey.rows:,} rows, {survey.labels[rare]:,} of them with label {rare!r}, too few to train, "
-            "validate and test on every label: add rows, or remove those of a rare label."
+            f"{file} has {survey.rows:,} rows of {len(survey.labels)} labels, {survey.labels[rare]:,} of them with "
+            f"label {rare!r}, too few to train, validate and test on every label: add rows (ten of each label do), or "
+            "remove those of rare labels."
         ) from None
+    return dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
 
 
 def tell(survey: Survey, file: str) -> None:
@@ -173,17 +186,13 @@ def tell(survey: Survey, file: str) -> None:
     print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
     for label, count in list(survey.labels.items())[:20]:
         print(f"  {label}: {count:,}")
-    if survey.rows < MIN_ROWS:
-        sizes = split_sizes(survey.rows)
-        print(
-            f"Note: of so few rows {sizes['train']} train, {sizes['validation']} validate and as many test: scores are "
-            "rough."
-        )
     if survey.empty:
         print(f"Note: {survey.empty} rows have no text: remove them, or the sweep will stop at them.")
 
 
-def fit(survey: Survey, encoder: Path, minutes: float, cores: int) -> tuple[int, float, Plan, int]:
+def fit(
+    survey: Survey, splits: dict[str, int], encoder: Path, minutes: float, cores: int
+) -> tuple[int, float, Plan, int]:
     """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
     from bitsweep.forecast import disk_bytes, fitting_modes, measure, sweep_seconds
     from bitsweep.tokenization import encode, load_tokenizer
@@ -210,7 +219,7 @@ def fit(survey: Survey, encoder: Path, minutes: float, cores: int) -> tuple[int,
     modes = fitting_modes(encoder, len(survey.labels))
     speeds = measure(encoder, encodings, len(survey.labels), modes)
     hidden = read_shape(read_json(encoder / "config.json")).hidden
-    plan = choose_plan(survey.rows, hidden, 60 * minutes, seconds, modes)
+    plan = choose_plan(splits, hidden, 60 * minutes, seconds, modes)
     return max_length, cut, plan, disk_bytes(speeds, plan.grids, encoder, survey, lengths.clip(max=max_length), cores)
 
 
@@ -229,11 +238,14 @@ def main() -> None:
     check_encoder(arguments.encoder)
     survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
     tell(survey, arguments.file)
-    check_rows(survey, arguments.file)
+    splits = split_sizes(survey, arguments.file)
+    if survey.rows < MIN_ROWS:
+        train, validation, test = splits.values()
+        print(f"Note: of so few rows {train} train, {validation} validate and {test} test: scores are rough.")
     # Last, so that a config of before hides nothing that is wrong with the table.
     name, cores = check_name(arguments), os.cpu_count() or 1
     with prepared_encoder(arguments.encoder) as (folder, encoder):
-        max_length, cut, plan, disk = fit(survey, folder, arguments.minutes, cores)
+        max_length, cut, plan, disk = fit(survey, splits, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
     data |= {"pair": arguments.pair} if arguments.pair else {}
     target, text = Path("configs", f"{name}.yaml"), config_text(name, data, survey, encoder, max_length, cut, plan)

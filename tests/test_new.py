@@ -22,10 +22,12 @@ from bitsweep.forecast import fitting_modes
 from bitsweep.new import GRIDS, choose_plan, config_text, name_for
 from bitsweep.report import escape_markdown
 from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
+from scripts.new_config import check_encoder, check_file
 from tests.conftest import ROOT, Workspace
 
 COLUMNS = ("Ünique id", "What they: said?", "Urteil #1 (final)")
 MODES = ["full", "bitfit"]
+SIZES = {"train": 8000, "validation": 1000, "test": 1000}
 FILE = "my data/~ $(x) 'q' \"é\" 🎬 שלום/my 1st reviews.v2.csv"
 LABELS = ('très bon: "oui"', "meh; naja")
 
@@ -205,6 +207,12 @@ def test_what_no_config_can_name_gets_a_sentence(tmp_path):
     (tmp_path / f"{'a' * 101}.csv").write_text("text,label\n" + "a,0\nb,1\n" * 20)
     long = call(tmp_path, "--file", f"{'a' * 101}.csv", *columns)
     assert long.stderr.endswith("has 101 characters: give one of at most 100 by --name.\n")
+    with pytest.raises(UserError, match="control characters"):
+        check_file("a\0.csv")
+    for name in ("a" * 300, "ü/x y", "a/b/c", "models\0"):
+        with pytest.raises(UserError, match="neither a folder here nor a name on the Hub"):
+            check_encoder(name)
+    check_encoder("bert-base-uncased")
 
 
 def test_too_few_rows_get_a_sentence_and_an_earlier_config_hides_nothing(tmp_path):
@@ -214,12 +222,14 @@ def test_too_few_rows_get_a_sentence_and_an_earlier_config_hides_nothing(tmp_pat
     table, columns = tmp_path / "a.csv", ("--file", "a.csv", "--text", "text", "--label", "label")
     table.write_text("text,label\n" + "a,x\n" * 60 + "b,y\n" * 3)
     few = call(tmp_path, *columns)
-    assert few.stderr.startswith("Error: a.csv has 63 rows, 3 of them with label 'y', too few to train, validate and")
+    assert few.stderr.startswith("Error: a.csv has 63 rows of 2 labels, 3 of them with label 'y', too few to train,")
+    table.write_text("text,label\n" + "".join(f"a,{n % 20}\n" for n in range(100)))
+    assert "a.csv has 100 rows of 20 labels, 5 of them with label 0, too few" in call(tmp_path, *columns).stderr
     table.write_text("text,label\na,x\nb,\n")
     assert call(tmp_path, *columns).stderr.startswith("Error: a.csv, line 3 has no label")
-    table.write_text("text,label\n" + "a,x\nb,y\n" * 20)
+    table.write_text("text,label\n" + "a,x\nb,y\n" * 21 + "a,x\n")
     again = call(tmp_path, *columns)
-    assert "of so few rows 32 train, 4 validate" in again.stdout
+    assert "of so few rows 34 train, 4 validate and 5 test" in again.stdout
     assert again.stderr.startswith("Error: configs/a.yaml exists: delete it")
 
 
@@ -254,13 +264,13 @@ def test_the_plan_fits_the_time():
     def seconds(grids: dict, sizes: dict) -> float:
         return sum(len(grid["batch_size"]) * len(grid["learning_rate"]) for grid in grids.values()) * sizes["train"]
 
-    plans = [choose_plan(10_000, 128, budget, seconds, MODES) for budget in (1e3, 2e4, 4e4, 1e9)]
+    plans = [choose_plan(SIZES, 128, budget, seconds, MODES) for budget in (1e3, 2e4, 4e4, 1e9)]
     assert [plan.seconds <= budget for plan, budget in zip(plans, (1e3, 2e4, 4e4, 1e9), strict=True)] == [True] * 4
     assert plans[0].train_limit < 300
     assert [plan.train_limit for plan in plans[1:]] == [None] * 3
     assert plans[-1].grids["full"]["batch_size"] == GRIDS[-1][0]
     assert max(plans[-1].grids["full"]["learning_rate"]) > max(
-        choose_plan(10_000, 768, 1e9, seconds, MODES).grids["full"]["learning_rate"]
+        choose_plan(SIZES, 768, 1e9, seconds, MODES).grids["full"]["learning_rate"]
     )
 
 
@@ -272,7 +282,7 @@ def test_an_encoder_without_biases_gets_modes_that_fit(encoder, tmp_path):
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     assert fitting_modes(encoder, 2) == MODES
     modes = fitting_modes(tmp_path, 2)
-    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0, modes)
+    plan = choose_plan(SIZES, 128, 1e9, lambda grids, sizes: 1.0, modes)
     data, chosen = {"train": "a.csv", "text": "t", "label": "l"}, {"source": "folder", "path": "models/bert-tiny"}
     text = config_text("x", data, Survey(100, {"a": 90, "b": 10}, ["t"], 0), chosen, 64, 0.01, plan)
     config = yaml.safe_load(text)
@@ -285,7 +295,7 @@ def test_an_encoder_without_biases_gets_modes_that_fit(encoder, tmp_path):
 )
 def test_whatever_labels_hold_the_config_reads_it_back(label):
     survey = Survey(100, {"a": 90, label: 10}, ["t"], 0)
-    plan = choose_plan(100, 128, 1e9, lambda grids, sizes: 1.0, MODES)
+    plan = choose_plan(SIZES, 128, 1e9, lambda grids, sizes: 1.0, MODES)
     data = {"train": label, "text": label, "label": label}
     text = config_text("x", data, survey, {"source": "folder", "path": label}, 64, 0.01, plan)
     config = yaml.safe_load(text)
