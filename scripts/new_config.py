@@ -83,7 +83,7 @@ def ask_all(arguments: argparse.Namespace) -> None:
         if arguments.minutes is None:
             minutes = "How many minutes may the sweep take on this machine?"
             arguments.minutes = parse_minutes(ask(5, minutes, f"{DEFAULTS['minutes']:g}", parse_minutes))
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         raise UserError("The answers ended before the questions did: nothing was written.") from None
 
 
