@@ -158,11 +158,9 @@ onstart:
         check_names(REQUEST)
     if workflow.executor_plugin.name == "slurm":
         check_reachable()
-    asked = set(workflow.dag_settings.targets) or ({"pretrain"} if ONLY_PRETRAINS else set())
-    if asked == {"pretrain"}:
-        # Held until the process ends.
-        PRETRAINS = take(
-            Path(PRETRAIN, ".lock"), f"Another call works on {PRETRAIN}: wait for its end, or stop it."
+    if targets() == {"pretrain"}:
+        LOCKS.append(
+            take(Path(PRETRAIN, ".lock"), f"Another call works on {PRETRAIN}: wait for its end, or stop it.")
         )
     else:
         SWEEP.start()
@@ -173,5 +171,5 @@ onstart:
 
 
 onsuccess:
-    if os.path.exists(f"{REPORT}/index.html"):
-        print(f"The report: {REPORT}/index.html", file=sys.stderr)
+    for line in results_of(targets()):
+        print(line, file=sys.stderr)

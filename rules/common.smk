@@ -57,6 +57,9 @@ REPORT = f"{RESULTS}/report"
 ENCODER = f"{RESULTS}/encoder"
 EXPORT = f"{RESULTS}/export"
 
+# Held until the process ends.
+LOCKS = []
+
 prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS))
 
 CELLS = table_of_runs(SETTINGS.grids)
@@ -154,6 +157,23 @@ def predictions(wildcards=None):
     if REQUEST is None:
         raise WorkflowError("input is missing: call snakemake predict --cores N --config input=FILE.")
     return REQUEST.output
+
+
+def targets():
+    """The names or files that this call was asked to make."""
+    return set(workflow.dag_settings.targets) or {"pretrain" if ONLY_PRETRAINS else "all"}
+
+
+def results_of(asked):
+    """Where the results of a call are, a line each."""
+    if "pretrain" in asked:
+        yield f"The encoder: {PRETRAINING.model}/"
+    if {"export", "export_onnx"} & asked:
+        yield f"The classifiers: {EXPORT}/"
+    if REQUEST and {"predict", REQUEST.output} & asked:
+        yield f"The predictions: {REQUEST.output}"
+    if asked != {"pretrain"} and os.path.exists(f"{REPORT}/index.html"):
+        yield f"The report: {REPORT}/index.html"
 
 
 def teaching_mb(input):

@@ -15,6 +15,7 @@ from bitsweep.corpus import read_corpus, tokenize
 from bitsweep.document_codes import document_codes
 from bitsweep.encoder import prepare_encoder
 from bitsweep.errors import UserError
+from bitsweep.locking import take
 from bitsweep.model import build_classifier
 from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
 from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
@@ -56,8 +57,13 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     pd.DataFrame({"review": reviews(40), "stars": 3}).to_csv(folder / "texts.csv", index=False)
     (folder / "more.txt").write_text("\n".join(reviews(12)) + "\n")
     (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": SMALL}))
+    with take(folder / "results/pretrain-mine/.lock", "not free"):
+        done = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")
+        assert done.returncode != 0
+        assert "Another call works on results/pretrain-mine: wait for its end, or stop it." in done.stdout
     done = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")
     assert done.returncode == 0, done.stdout
+    assert "The encoder: models/mine/" in done.stdout.splitlines()
     weights = load_file(folder / "models/mine/model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
     config = json.loads((folder / "models/mine/config.json").read_text())
