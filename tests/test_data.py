@@ -184,7 +184,7 @@ def test_rows_of_the_hub_without_a_label_or_a_text_are_left_out_but_stop_a_test_
     kept = without_unlabelled(table, "train", ())
     assert (kept.columns, kept.places) == ({"text": ["a", "f"], "label": [0, 1]}, [0, 5])
     assert len(without_unlabelled(table, "train", [-1, 0, 1]).places) == 3
-    with pytest.raises(UserError, match=r"a, row 1 has no label.*set data.test to another .*leave it out"):
+    with pytest.raises(UserError, match=r"a, row 1 has no label.*set data.test to another .*leave data.test out"):
         without_unlabelled(table, "test", ())
     hidden = Table("a", {"text": ["a", "b"], "label": [-1, -1]}, range(2), "row")
     with pytest.raises(UserError, match=r"no row with a text and a label: set data.validation to another"):

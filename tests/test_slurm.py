@@ -208,6 +208,18 @@ def test_a_sweep_through_slurm_equals_a_local_one_though_a_run_fails_at_first(sl
     assert "Nothing to be done" in again.stdout
 
 
+def stop_runs(workspace: Workspace) -> int:
+    """Stops the processes that train in a workspace; returns how many there are."""
+    stopped = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            trains = b"scripts.train_run" in (process / "cmdline").read_bytes()
+            if trains and (process / "cwd").readlink() == workspace.folder:
+                os.kill(int(process.name), signal.SIGSTOP)
+                stopped += 1
+    return stopped
+
+
 def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, slow, tmp_path):
     call = [*PROFILE, "--configfile", slow_config(workspace), "--group-components", "runs=1"]
     # One run fills a node, and the other node takes none: one job runs and three wait.
@@ -215,6 +227,8 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     log = tmp_path / "killed.log"
     with started(workspace, *call, "--set-threads", "train_run=2", log=log):
         wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
+        # Else it might end before the next call cancels it.
+        assert stop_runs(workspace)
         left = {*jobs("RUNNING"), *jobs("PENDING")}
     resume("node2")
     done = workspace.snakemake(*call)
