@@ -85,9 +85,8 @@ rule study:
 rule export:
     """For each mode the selected classifier, as a folder that transformers loads."""
     input:
-        expand(rules.export_mode.output, mode=MODES),
-        expand(rules.export_card.output, mode=MODES),
-        expand(rules.export_delta.output, mode=PARTIAL_MODES),
+        expand(f"{EXPORT}/{{mode}}/{{file}}", mode=MODES, file=[*EXPORTED, "README.md"]),
+        expand(f"{EXPORT}/{{mode}}/delta.safetensors", mode=PARTIAL_MODES),
 
 
 rule export_onnx:

@@ -16,9 +16,7 @@ rule export_mode:
         predictions=rules.evaluate_mode.output.predictions,
     output:
         config=f"{EXPORT}/{{mode}}/config.json",
-        others=multiext(
-            f"{EXPORT}/{{mode}}/", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "calibration.json"
-        ),
+        others=multiext(f"{EXPORT}/{{mode}}/", *EXPORTED[1:]),
     log:
         f"{RESULTS}/logs/export_mode/{{mode}}.log",
     conda:

@@ -123,7 +123,7 @@ rule pretrain_student:
         teacher=rules.fetch_teacher.output,
         corpus=rules.read_corpus.output[0],
         codes=rules.code_documents.output[0],
-        targets=expand(rules.read_teacher.output, part=range(TEACHER_PARTS)),
+        targets=expand(f"{PRETRAIN}/targets/{{part}}.safetensors", part=range(TEACHER_PARTS)),
         precision=rules.project_teacher.output.precision,
     output:
         weights=f"{PRETRAIN}/student/student.safetensors",
