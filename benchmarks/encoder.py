@@ -6,8 +6,8 @@ python -m benchmarks.encoder models/bert-tiny --tiny          a try
 On the reference's own split (20,000 reviews train, 5,000 validate), 512 tokens, 4 epochs, three seeds, one setting of
 the reference's grid for each mode; random weights beside the encoders that are named. The probe is a logistic
 regression on the mean of the last hidden states, by 5-fold cross-validation. Runs are a sweep like any other
-(results/judge-*), so a call that is interrupted goes on. Writes judgement.json into the first folder;
-`snakemake pretrain` tells it in its card.
+(results/judge-*), so a call that is interrupted goes on. After each encoder it writes judgement.json into the first
+folder; `snakemake pretrain` tells it in its card.
 """
 
 import argparse
@@ -146,6 +146,16 @@ def main() -> None:
     named = {path.name: path for path in arguments.encoders} | {RANDOM: work / "random"}
     if len(named) <= len(arguments.encoders):
         parser.error("two folders have the same last part, which names them: copy one to another name")
+    settings = "; ".join(
+        f"{mode}: batch {grid['batch_size'][0]}, rate {grid['learning_rate'][0]:g}" for mode, grid in SETTINGS.items()
+    )
+    protocol = (
+        "Accuracy on the reference's 5,000 validation reviews after fine-tuning on its 20,000 training reviews, "
+        f"512 tokens, 4 epochs, the best epoch, mean and standard deviation of {len(SEEDS)} seeds ({settings}). "
+        "The probe is a logistic regression on the mean of the last hidden states of Rotten Tomatoes sentences, "
+        "5-fold cross-validation; a pretraining may have read them, without their labels. "
+        "Random weights: the same shape, untrained."
+    )
     found = {}
     for name, encoder in named.items():
         experiment = f"judge-{'tiny-' * arguments.tiny}{name.replace(' ', '-')}"
@@ -155,20 +165,10 @@ def main() -> None:
             **fine_tune(experiment, encoder, work, arguments.tiny),
         }
         print(name, found[name], flush=True)
-    if not arguments.tiny:
-        settings = "; ".join(
-            f"{mode}: batch {grid['batch_size'][0]}, rate {grid['learning_rate'][0]:g}"
-            for mode, grid in SETTINGS.items()
-        )
-        protocol = (
-            "Accuracy on the reference's 5,000 validation reviews after fine-tuning on its 20,000 training reviews, "
-            f"512 tokens, 4 epochs, the best epoch, mean and standard deviation of {len(SEEDS)} seeds ({settings}). "
-            "The probe is a logistic regression on the mean of the last hidden states of Rotten Tomatoes sentences, "
-            "5-fold cross-validation; a pretraining may have read them, without their labels. "
-            "Random weights: the same shape, untrained."
-        )
-        judgement = {"weights_sha256": sha256_file(first / WEIGHTS), "modes": list(SETTINGS), "protocol": protocol}
-        write_json(first / "judgement.json", {**judgement, "encoders": found})
+        if not arguments.tiny:
+            # After each, since each takes an hour.
+            judgement = {"weights_sha256": sha256_file(first / WEIGHTS), "modes": list(SETTINGS), "protocol": protocol}
+            write_json(first / "judgement.json", {**judgement, "encoders": found})
 
 
 if __name__ == "__main__":
