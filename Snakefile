@@ -157,12 +157,7 @@ onstart:
         check_names(REQUEST)
     if workflow.executor_plugin.name == "slurm":
         check_reachable()
-    if targets() == {"pretrain"}:
-        LOCKS.append(
-            take(Path(PRETRAIN, ".lock"), f"Another call works on {PRETRAIN}: wait for its end, or stop it.")
-        )
-    else:
-        SWEEP.start()
+    (MAKING if targets() == {"pretrain"} else SWEEP).start()
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
     if workflow.local_exec:

@@ -56,14 +56,23 @@ def set_aside_failed(runs: Path) -> list[str]:
 
 def is_recorded(output: Path, records: Path) -> bool:
     """Whether Snakemake's records (`.snakemake`) know an output, given as it stands in the rule, finished or begun."""
+    return next(records_of(output, records), None) is not None
+
+
+def recorded_inputs(output: Path, records: Path) -> list[str]:
+    """What Snakemake's records say that a finished output was made from."""
+    return [path for record in records_of(output, records) for path in read_json(record).get("input") or []]
+
+
+def records_of(output: Path, records: Path) -> Iterator[Path]:
     name = base64.urlsafe_b64encode(str(output).encode()).decode()
     for folder in (records / "metadata", records / "incomplete"):
         if folder.is_dir():
             longest = os.pathconf(folder, "PC_NAME_MAX") - 1
             parts = [name[start : start + longest] for start in range(0, len(name), longest)]
-            if folder.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1]).exists():
-                return True
-    return False
+            record = folder.joinpath(*(f"@{part}" for part in parts[:-1]), parts[-1])
+            if record.exists():
+                yield record
 
 
 def changes(old: Any, new: Any, name: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """Texts without labels to pretrain on: read, tokenized, and cut into windows that the student can read."""
 
 import importlib.metadata
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
     try:
         table = open_texts(entry, key)
     except UserError as error:
-        # Which were written for the labelled texts of an experiment.
-        raise UserError(str(error).replace("data.", f"{key}.")) from None
+        # Which was written for the labelled texts of an experiment.
+        raise UserError(re.sub(r"(?<![\w./-])data\.(text|where)\b", rf"{key}.\1", str(error))) from None
     texts, rest = table.columns["text"], []
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):

@@ -9,18 +9,23 @@ from pathlib import Path
 
 # As the C library says ENOSPC.
 FULL_DISK = "No space left on device"
-# The file in an experiment's folder that its jobs lock while they work, all at once.
+# The file in a folder of results that its jobs lock while they work, all at once.
 JOBS = ".jobs"
+# The variables of the environment that name the folders of an experiment and of a pretraining to jobs.
+RESULTS, PRETRAINING = "BITSWEEP_RESULTS", "BITSWEEP_PRETRAINING"
 
 
 class UserError(Exception):
     """What the user can mend: the message names the key or file, the value and the remedy."""
 
 
-def run(main: Callable[[], None]) -> None:
-    """Calls a script's `main`; a `UserError` or a full disk becomes one line on standard error and exit status 1."""
+def run(main: Callable[[], None], folder: str = RESULTS) -> None:
+    """Calls a script's `main`; a `UserError` or a full disk becomes one line on standard error and exit status 1.
+
+    `folder` is the variable of the environment that names the folder it works on.
+    """
     try:
-        with at_work():
+        with at_work(folder):
             main()
     except UserError as error:
         sys.exit(f"Error: {error}")
@@ -32,9 +37,9 @@ def run(main: Callable[[], None]) -> None:
 
 
 @contextmanager
-def at_work() -> Iterator[None]:
-    """Shows to later sweeps of the experiment, which `prepare_jobs` names, that a job is at work on its files."""
-    results = os.environ.get("BITSWEEP_RESULTS")
+def at_work(folder: str) -> Iterator[None]:
+    """Shows to later calls on a folder, which `prepare_jobs` names, that a job is at work on its files."""
+    results = os.environ.get(folder)
     if not results:
         # A script that is run by hand.
         yield

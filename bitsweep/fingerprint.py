@@ -29,6 +29,23 @@ def is_string(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+def spell(part: object) -> str:
+    """A syntax tree as text that is the same in every Python: `ast.unparse` and `ast.dump` change with its version."""
+    if isinstance(part, list):
+        return f"[{', '.join(map(spell, part))}]"
+    if not isinstance(part, ast.AST):
+        return repr(part)
+    fields = dict(ast.iter_fields(part))
+    if isinstance(part, ast.JoinedStr):
+        # Some versions put empty strings between the values of an f-string.
+        fields["values"] = [
+            value for value in part.values if not (isinstance(value, ast.Constant) and value.value == "")
+        ]
+    # Newer versions have fields more, which are empty where code of older ones is read.
+    told = (f"{name}={spell(value)}" for name, value in fields.items() if value is not None and value != [])
+    return f"{type(part).__name__}({', '.join(told)})"
+
+
 def local_modules(tree: ast.AST) -> set[str]:
     """Names of the modules of `bitsweep` that a syntax tree imports, wherever in it."""
     names = set()
@@ -51,7 +68,7 @@ def normalized(text: str, path: Path) -> tuple[str, set[str]]:
     """What the code in `text` computes, and the local modules that it imports."""
     tree = ast.parse(text, str(path))
     modules = local_modules(tree)
-    return ast.unparse(DocstringRemover().visit(tree)), modules
+    return spell(DocstringRemover().visit(tree)), modules
 
 
 def tracked_files(script: str) -> dict[Path, str]:

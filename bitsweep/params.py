@@ -13,7 +13,7 @@ from bitsweep.licences import licences_of
 from bitsweep.listing import finds_splits
 from bitsweep.pinned import describe_test_split
 from bitsweep.reading import folder_files, told, without_secrets
-from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubData, HubEncoder, PackageData, Settings
+from bitsweep.settings import FilesData, FolderEncoder, GlueData, HubData, HubEncoder, PackageData, Section, Settings
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
@@ -81,10 +81,9 @@ def split_key(settings: Settings, data: str) -> str:
     return key_of([data, section_text(settings, "split")])
 
 
-def snapshot(settings: Settings, scripts: Iterable[str]) -> dict:
-    """Everything that an experiment's results depend on."""
-    code = {script: fingerprint(script) for script in scripts}
-    return {**settings.model_dump(), "encoder_files": encoder_text(settings), "code": code}
+def snapshot(settings: Section, scripts: Iterable[str]) -> dict:
+    """What results depend on: settings, and the code of the scripts that made them."""
+    return {**settings.model_dump(), "code": {script: fingerprint(script) for script in scripts}}
 
 
 def limits_text(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitsweep.audit import is_recorded
+from bitsweep.audit import is_recorded, recorded_inputs
 from bitsweep.errors import UserError
 from bitsweep.glue import TASKS
 from bitsweep.reading import check_columns, suffix_of
@@ -113,6 +113,16 @@ def check_output(output: str | None, given: str, results: str) -> str:
         raise UserError(f"output is {output!r}, which is a folder: name a file.")
     if Path(output).resolve() == Path(given).resolve():
         raise UserError(f"output is {output!r}, the input itself: name another file.")
-    if Path(output).exists() and not is_recorded(Path(output), Path(".snakemake")):
-        raise UserError(f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another.")
+    if Path(output).exists():
+        records = Path(".snakemake")
+        if not is_recorded(Path(output), records):
+            raise UserError(
+                f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another."
+            )
+        inputs = recorded_inputs(Path(output), records)
+        if inputs and not any(Path(path).resolve() == Path(given).resolve() for path in inputs):
+            raise UserError(
+                f"output is {output!r}, which has the predictions for another file, {inputs[0]!r}: name another "
+                "output, or delete it."
+            )
     return output

@@ -1,4 +1,4 @@
-"""One call of Snakemake on an experiment: what it does before its first job, besides what Snakemake does."""
+"""One call of Snakemake, on an experiment or a pretraining: what it does before its first job beside Snakemake."""
 
 import json
 import sys
@@ -17,9 +17,10 @@ PATIENCE_SECONDS = 3.0
 
 
 class Sweep:
-    """`results` is the experiment's folder, `rows_of` names its rows, `settings` are all that its results depend on.
+    """`results` is the folder to work on, `settings` are all that its results depend on.
 
-    `limits` (JSON) are what `data.check_limits` takes, `sources` the user's own files that the rows are from.
+    `rows_of` names an experiment's rows, `limits` (JSON) are what `data.check_limits` takes, `sources` the user's own
+    files that the rows are from. A pretraining has no rows.
     """
 
     def __init__(self, results: str, rows_of: str, settings: dict, limits: str, sources: list[str]) -> None:
@@ -33,9 +34,7 @@ class Sweep:
 
     def take_lock(self) -> None:
         # Snakemake's own lock outlives a killed Snakemake; this one ends with the process (see profiles/default).
-        message = (
-            f"Another sweep of {self.results} is running in this folder: wait for its end, or stop it, and call again."
-        )
+        message = f"Another call works on {self.results} in this folder: wait for its end, or stop it, and call again."
         self.lock = take(self.results / ".lock", message)
 
     def look_over(self) -> None:
@@ -80,7 +79,7 @@ class Sweep:
         return all(fetched.get(file) == sha256_file(file) for file in self.sources)
 
     def start(self) -> None:
-        """Takes the experiment's lock until the process ends; waits for jobs that a killed call has left running.
+        """Takes the lock of the results until the process ends; waits for jobs that a killed call has left running.
 
         Those in a Slurm cluster are cancelled.
         """

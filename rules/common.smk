@@ -17,7 +17,6 @@ from bitsweep.extras import need_onnx
 from bitsweep.files import canonical_json
 from bitsweep.fingerprint import fingerprint, scripts
 from bitsweep.gpu import share_gpus
-from bitsweep.locking import take
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (
     SELECTED,
@@ -56,11 +55,10 @@ RUNS = f"{RESULTS}/runs"
 REPORT = f"{RESULTS}/report"
 ENCODER = f"{RESULTS}/encoder"
 EXPORT = f"{RESULTS}/export"
+PRETRAIN = PRETRAINING and f"results/pretrain-{PRETRAINING.name}"
 
-# Held until the process ends.
-LOCKS = []
 
-prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS))
+prepare_jobs(workflow.basedir, RESULTS, PRETRAIN, limits_text(SETTINGS))
 
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
@@ -229,13 +227,10 @@ def group_of_runs(wildcards):
 
 
 # Of scripts that make an encoder no result of an experiment depends on.
-SWEEP = Sweep(
-    RESULTS,
-    SPLIT_KEY,
-    snapshot(SETTINGS, set(scripts()) - set(SCRIPTS)),
-    limits_text(SETTINGS),
-    local_files(SETTINGS),
-)
+MADE_BY = snapshot(SETTINGS, set(scripts()) - set(SCRIPTS)) | {"encoder_files": ENCODER_TEXT}
+SWEEP = Sweep(RESULTS, SPLIT_KEY, MADE_BY, limits_text(SETTINGS), local_files(SETTINGS))
+# And a pretraining works on no experiment.
+MAKING = Sweep(PRETRAIN, "", snapshot(PRETRAINING, SCRIPTS), "{}", []) if PRETRAINING else None
 
 try:
     REQUEST = read_request(ASKED, SETTINGS, RESULTS) if ASKED else None
@@ -245,11 +240,14 @@ except UserError as error:
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:
     try:
-        SWEEP.look_over()
+        for work in filter(None, [SWEEP, MAKING]):
+            work.look_over()
         limit = workflow.global_resources.get("gpu_percent")
         share_gpus(limit and limit.value)
     except UserError as error:
         raise WorkflowError(str(error)) from None
     DEMAND.measure((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records"))
 elif workflow.remote_exec:
-    note_job(Path(RESULTS))
+    # Of the job Snakemake tells only its command line as yet.
+    pretrains = MAKING and any(argument.split(":")[0] in SCRIPTS for argument in sys.argv)
+    note_job((MAKING if pretrains else SWEEP).results)

@@ -8,6 +8,7 @@ rule export_mode:
     """Writes a mode's selected run as a folder that transformers loads, and compares it with its evaluation."""
     input:
         selection=rules.select_runs.output[0],
+        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
         weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
         validation=f"{RESULTS}/tokens/validation.safetensors",
@@ -46,6 +47,7 @@ rule export_delta:
     """Writes what a mode's selected run has beside the pretrained encoder."""
     input:
         selection=rules.select_runs.output[0],
+        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
         weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
     output:

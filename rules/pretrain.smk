@@ -2,7 +2,6 @@
 # Needs: the section pretrain of the config, or configs/pretrain.yaml; what it names
 # Makes: the encoder's folder (models/bert-tiny); on the way results/pretrain-<encoder>/
 
-PRETRAIN = f"results/pretrain-{PRETRAINING.name}"
 # The teacher reads the corpus in so many jobs: what is read is kept where the work is interrupted.
 TEACHER_PARTS = 4
 
@@ -178,13 +177,16 @@ rule write_student:
         precision=rules.project_teacher.output.precision,
         judgement=[path for path in [f"{PRETRAINING.model}/judgement.json"] if os.path.exists(path)],
     output:
-        multiext(
-            f"{PRETRAINING.model}/",
-            "model.safetensors",
-            "config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "README.md",
+        # Each is replaced at once: the encoder of before is not deleted first, since experiments may have it.
+        update(
+            multiext(
+                f"{PRETRAINING.model}/",
+                "model.safetensors",
+                "config.json",
+                "tokenizer.json",
+                "tokenizer_config.json",
+                "README.md",
+            )
         ),
     log:
         f"{PRETRAIN}/logs/write_student.log",

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from bitsweep.document_codes import document_codes
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import whole_file
 from bitsweep.tokens import load_tokens
 
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

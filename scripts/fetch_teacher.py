@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from bitsweep.corpus import find_package_folder, special_ends
 from bitsweep.encoder import prepare_encoder
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file
 from bitsweep.student import student_config
 
@@ -46,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

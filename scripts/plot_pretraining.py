@@ -4,7 +4,7 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.figures import losses_figure, save_chart
 
 
@@ -17,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from bitsweep.checkpoint import Checkpoint
 from bitsweep.corpus import special_ends
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import canonical_json, read_json, sha256_file, whole_file, write_json
 from bitsweep.locking import waited_for
 from bitsweep.pretraining import Pretraining, Special, Targets, pooler_targets, whitened
@@ -103,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

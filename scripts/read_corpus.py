@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from bitsweep.corpus import read_corpus, tokenize
-from bitsweep.errors import UserError, run
+from bitsweep.errors import PRETRAINING, UserError, run
 from bitsweep.tokens import save_tokens
 
 # Below this there are no directions to find in the texts.
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file
 from bitsweep.teacher import Machine, Teacher, part_of, token_targets
 from bitsweep.tokens import load_tokens
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

@@ -9,7 +9,7 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from bitsweep.errors import run
+from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
 from bitsweep.student_card import write_card
 from bitsweep.tokens import load_tokens
@@ -68,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, PRETRAINING)

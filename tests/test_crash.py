@@ -136,7 +136,7 @@ def test_a_second_sweep_in_the_same_folder_says_so_and_harms_nothing(workspace, 
     planned = workspace.snakemake("--dry-run", *command)
     assert first.wait(300) == 0
     assert second.returncode != 0
-    assert "Another sweep of results/crash is running in this folder" in second.stdout
+    assert "Another call works on results/crash in this folder" in second.stdout
     assert "Traceback" not in second.stdout
     assert planned.returncode == 0, planned.stdout
     assert_same(outputs(workspace), undisturbed)

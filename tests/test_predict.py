@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,17 @@ def test_predict_by_snakemake(exported, exported_by):
     other = {"full": "bitfit", "bitfit": "full"}[best]
     assert exported.plan("predict", *exported_by) == set()
     assert exported.plan("predict", *exported_by, f"mode={other}") == {"predict_file", "predict"}
+
+
+def test_predictions_for_another_file_are_not_replaced(exported, tmp_path, monkeypatch):
+    write_table(tmp_path / "in.csv")
+    monkeypatch.chdir(exported.folder)
+    settings = load_settings(yaml.safe_load(Path("configs/small.yaml").read_text()))
+    with pytest.raises(UserError) as error:
+        read_request({"input": str(tmp_path / "in.csv"), "output": TARGET}, settings, "results/small")
+    assert str(error.value).startswith(f"output is {TARGET!r}, which has the predictions for another file, {SOURCE!r}:")
+    same = str((exported.folder / SOURCE).resolve())
+    assert read_request({"input": same, "output": TARGET}, settings, "results/small").output == TARGET
 
 
 def test_a_selection_that_changes_within_the_call_predicts_by_the_new_mode(exported, exported_by, tmp_path):

@@ -2,10 +2,14 @@
 
 import importlib.metadata
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
+import pytest
 import yaml
 
-from bitsweep.fingerprint import fingerprint
+from bitsweep.fingerprint import fingerprint, scripts
 from envs.write import environment
 from tests.conftest import ROOT, Workspace
 
@@ -61,6 +65,24 @@ def test_the_fingerprint_of_a_script_follows_what_it_computes(tmp_path, monkeypa
     prose.write_text(prose.read_text().replace("Choose ", "Take "))
     assert fingerprint("write_report") != before["write_report"]
     assert fingerprint("train_run") == before["train_run"]
+
+
+def other_pythons() -> list[str]:
+    """Newer Pythons than BitSweep's oldest that this machine has, of pyenv or in the search path."""
+    found = [shutil.which(f"python3.{minor}") for minor in range(12, 16)]
+    found += map(str, (Path.home() / ".pyenv" / "versions").glob("3.1[2-9].*/bin/python"))
+    return [path for path in found if path and not subprocess.run([path, "-V"], capture_output=True).returncode]
+
+
+def test_the_fingerprint_of_a_script_is_the_same_in_every_python():
+    """A new Python must not train a sweep anew."""
+    pythons = other_pythons()
+    if not pythons:
+        pytest.skip("no Python 3.12 or newer here")
+    program = "from bitsweep.fingerprint import *; print(*map(fingerprint, scripts()))"
+    for python in pythons:
+        done = subprocess.run([python, "-c", program], cwd=ROOT, capture_output=True, text=True)
+        assert done.stdout.split() == [fingerprint(name) for name in scripts()], done.stderr
 
 
 def test_training_imports_neither_settings_nor_anything_of_the_report():
