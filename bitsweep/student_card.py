@@ -5,6 +5,7 @@ from huggingface_hub import ModelCardData
 
 from bitsweep.pretraining import CUT, MASKED, POOLED, STEP_TOKENS, WEIGHTS
 
+WORTH = "## What it is worth"
 # What a person calls the losses.
 LOSSES = {
     "tokens": "the teacher's hidden states, of each token",
@@ -15,12 +16,8 @@ LOSSES = {
 }
 
 
-def write_card(settings: dict, made: dict, history: pd.DataFrame, judgement: dict | None) -> str:
-    """The card's Markdown. `settings` is the section `pretrain`, `made` what the steps before counted.
-
-    `judgement` has the accuracies that fine-tuning reaches with this encoder and with others, None where nobody
-    measured them.
-    """
+def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
+    """The card's Markdown. `settings` is the section `pretrain`, `made` what the steps before counted."""
     name, student = made["name"], settings["student"]
     front = ModelCardData(
         license=settings["licence"],
@@ -59,7 +56,7 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame, judgement: dic
     ]
     for key, told in LOSSES.items():
         lines.append(f"| {told} | {WEIGHTS[key]:g} | {history[key].iloc[0]:.3f} | {history[key].iloc[-1]:.3f} |")
-    return "\n".join([*lines, *(judged(judgement) if judgement else [])]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def describe_texts(entry: dict) -> str:
@@ -74,14 +71,18 @@ def describe_texts(entry: dict) -> str:
     return told
 
 
-def judged(judgement: dict) -> list[str]:
-    """The section that tells what the encoder is worth: a row for each encoder, a column for each mode."""
+def tell_judgement(card: str, judgement: dict) -> str:
+    """A card with its last section anew, which tells what the encoder is worth.
+
+    `judgement` has the accuracies that fine-tuning reaches with this encoder and with others: a row for each, a column
+    for each mode.
+    """
     modes = judgement["modes"]
-    lines = ["", "## What it is worth", judgement["protocol"], ""]
+    lines = [card.split(f"\n{WORTH}\n")[0].rstrip("\n"), "", WORTH, judgement["protocol"], ""]
     lines += [f"| encoder | {' | '.join(modes)} | probe |", f"|---|{'---|' * len(modes)}---|"]
     for encoder, found in judgement["encoders"].items():
         cells = [
             f"{found[mode]['mean']:.4f} ± {found[mode]['deviation']:.4f}" if mode in found else "" for mode in modes
         ]
         lines.append(f"| {encoder} | {' | '.join(cells)} | {found['probe']:.4f} |")
-    return lines
+    return "\n".join(lines) + "\n"

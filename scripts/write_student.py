@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
-from bitsweep.student_card import write_card
+from bitsweep.student_card import tell_judgement, write_card
 from bitsweep.tokens import load_tokens
 
 
@@ -19,6 +19,10 @@ def name_teacher(teacher: dict) -> str:
     if teacher["source"] == "package":
         return f"package {teacher['package']} {teacher['version']}"
     return teacher["name"] if teacher["source"] == "hub" else teacher["path"]
+
+
+# What a tokenizer's config has of how the teacher was loaded.
+OF_LOADING = {"is_local", "local_files_only", "max_length", "stride", "truncation_strategy", "pad_to_multiple_of"}
 
 
 def main() -> None:
@@ -42,7 +46,8 @@ def main() -> None:
     with whole_file(output / "tokenizer.json") as part:
         shutil.copyfile(arguments.teacher / "tokenizer.json", part)
     tokenizer = read_json(arguments.teacher / "tokenizer_config.json")
-    write_json(output / "tokenizer_config.json", {**tokenizer, "model_max_length": settings["student"]["positions"]})
+    told = {key: value for key, value in tokenizer.items() if key not in OF_LOADING}
+    write_json(output / "tokenizer_config.json", {**told, "model_max_length": settings["student"]["positions"]})
     windows = load_tokens(arguments.corpus)
     with safe_open(arguments.codes, framework="pt") as file:
         directions = file.get_slice("spread").get_shape()[0]
@@ -57,13 +62,13 @@ def main() -> None:
         "parameters": sum(tensor.numel() for tensor in weights.values()),
         "biases": sum(tensor.numel() for name, tensor in weights.items() if "bias" in name),
     }
-    judgement = next(map(read_json, arguments.judgement), None)
-    if judgement and judgement["weights_sha256"] != sha256_file(output / WEIGHTS):
-        print(f"{arguments.judgement[0]} is of other weights: the card leaves it out.")
-        judgement = None
-    write_text(
-        output / "README.md", write_card(settings, made, pd.read_csv(arguments.student / "history.csv"), judgement)
-    )
+    card = write_card(settings, made, pd.read_csv(arguments.student / "history.csv"))
+    if judgement := next(map(read_json, arguments.judgement), None):
+        if judgement["weights_sha256"] == sha256_file(output / WEIGHTS):
+            card = tell_judgement(card, judgement)
+        else:
+            print(f"{arguments.judgement[0]} is of other weights: the card leaves it out.")
+    write_text(output / "README.md", card)
     print(f"encoder in {output}")
 
 

@@ -20,6 +20,7 @@ from bitsweep.model import build_classifier
 from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
 from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
 from bitsweep.student import build_student, student_config
+from bitsweep.student_card import tell_judgement
 from bitsweep.teacher import Machine
 from bitsweep.tokens import Tokens
 from tests.conftest import ROOT
@@ -177,6 +178,15 @@ def test_what_is_held_out_is_never_read_even_where_it_stands_twice(tmp_path):
     read = read_corpus([entry, other])
     assert sorted(read[:-1]) == sorted(texts[row] for row in range(50) if row not in held_out | {twice})
     assert read[-1] == "another text"
+
+
+def test_a_card_tells_what_the_encoder_is_worth_once():
+    found = {"probe": 0.75, "full": {"mean": 0.9, "deviation": 0.001, "seeds": 3}}
+    judgement = {"modes": ["full", "bitfit"], "protocol": "By fine-tuning.", "encoders": {"mine": found}}
+    card = tell_judgement("# mine\nA BERT.\n", judgement)
+    assert card.startswith("# mine\nA BERT.\n\n## What it is worth\nBy fine-tuning.\n")
+    assert "| mine | 0.9000 ± 0.0010 |  | 0.7500 |" in card.splitlines()
+    assert tell_judgement(card, judgement) == card
 
 
 @pytest.mark.parametrize("texts", [["same words here"] * 12, ["a", "b"], reviews(1)])
