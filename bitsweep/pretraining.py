@@ -201,7 +201,7 @@ class Pretraining:
         return True
 
     def train(self, log: Callable[[str], None] = print) -> list[dict]:
-        """Trains what is left; returns the history, a row of mean losses for every 100 steps."""
+        """Trains what is left; returns the history, a row of mean losses for every 100 steps, the last of up to 149."""
         if self.resume():
             log(f"Going on at the checkpoint: step {self.progress.step + 1} of {self.steps}.")
         before = 0
@@ -209,7 +209,9 @@ class Pretraining:
             if self.progress.step < before + size:
                 for batch in plan_epoch(self.windows.lengths, self.seed, epoch)[self.progress.step - before :]:
                     self.take_step(batch)
-                    if self.progress.step % ROW == 0 or self.progress.step == self.steps:
+                    left = self.steps - self.progress.step
+                    # The last row is of more steps, rather than of a few.
+                    if left == 0 or (self.progress.step % ROW == 0 and left >= ROW // 2):
                         self.note_row(epoch, log)
                     if self.checkpoint is not None and self.checkpoint.is_due():
                         self.save()

@@ -188,7 +188,7 @@ def test_the_metric_that_is_asked_for_picks_the_epoch(encoder):
     labels[:54] = 0
     validation = replace(validation, labels=labels)
     for metric in ("macro_f1", "matthews"):
-        recipe = make_recipe(epochs=6, metric=metric, learning_rate=3e-4)
+        recipe = make_recipe(epochs=6, metric=metric, learning_rate=1e-3)
         outcome = train(build_classifier(encoder, 2, 1), make_tokens(40), validation, recipe, log=lambda line: None)
         scores = [score_predictions(labels.numpy(), row.numpy())[metric] for row in outcome.predictions]
         assert [row[f"validation_{metric}"] for row in outcome.history] == pytest.approx(scores)
