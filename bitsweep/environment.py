@@ -9,17 +9,19 @@ from pathlib import Path
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
-def prepare_jobs(root: str, results: str, limits: str) -> None:
+def prepare_jobs(root: str, results: str, limits: str, timed: str) -> None:
     """Lets jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
     What conda activates for a job comes before it. `results` is the experiment's folder; `limits` (JSON) is for
-    `check_mode`, which it must not make stale. The Hugging Face libraries stay off the network but in `bitsweep.hub`.
+    `check_mode` and `timed` for the runs' costs.json, which they must not make stale. The Hugging Face libraries stay
+    off the network but in `bitsweep.hub`.
     """
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     os.environ["BITSWEEP_RESULTS"] = results
     os.environ["BITSWEEP_LIMITS"] = limits
+    os.environ["BITSWEEP_TIMED"] = timed
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # A line of progress reaches the log when it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"

@@ -32,6 +32,7 @@ from bitsweep.params import (
     snapshot,
     split_key,
     study_grids,
+    timed_key,
 )
 from bitsweep.config import load_settings
 from bitsweep.pretrain_settings import SCRIPTS, check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
@@ -60,7 +61,13 @@ EXPORT = f"{RESULTS}/export"
 # Held until the process ends.
 LOCKS = []
 
-prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS))
+# Once, not once a job: they read files.
+ENCODER_TEXT = encoder_text(SETTINGS)
+DATA_TEXT = data_text(SETTINGS)
+SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
+TIMED = timed_key(SETTINGS, ENCODER_TEXT, SPLIT_KEY)
+
+prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS), TIMED)
 
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
@@ -101,12 +108,7 @@ if SETTINGS.study:
     STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # What runs ask of a machine or a cluster.
-DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"))
-
-# Once, not once a job: they read files.
-ENCODER_TEXT = encoder_text(SETTINGS)
-DATA_TEXT = data_text(SETTINGS)
-SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
+DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"), SPLIT_KEY)
 
 # The source's own splits besides the labelled rows.
 OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
@@ -250,6 +252,6 @@ if workflow.is_main_process:
         share_gpus(limit and limit.value)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    DEMAND.measure((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records"))
+    DEMAND.measure(((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records")), TIMED)
 elif workflow.remote_exec:
     note_job(Path(RESULTS))
