@@ -52,7 +52,7 @@ def trained_weights(encoder: Path, labels: int, recipe: dict) -> dict[str, np.nd
     return weights
 
 
-def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path) -> None:
+def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path, timed: str) -> None:
     """Takes and writes what `bitsweep.results.train_run` does."""
     recipe = sources["recipe"]
     made_from = {**sources, "initial_state_sha256": read_json(INITIAL_STATES)[str(recipe["seed"])]}

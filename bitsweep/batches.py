@@ -157,8 +157,15 @@ class BatchGradient:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether torch, oneDNN or Python failed to get memory; on a CPU torch has no class of its own for it."""
-    words = ("can't allocate memory", "not enough memory", "bad_alloc", "could not create a", "out of memory")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
+    words = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
+    # oneDNN says no more of it. What it cannot compute at all it tells of a primitive's or a memory's descriptor.
+    ends = ("could not create a primitive", "could not create a memory object")
+    text = str(error)
+    return (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or any(word in text for word in words)
+        or text.endswith(ends)
+    )
 
 
 def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: int | str) -> None:

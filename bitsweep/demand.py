@@ -73,25 +73,30 @@ def find_shape(settings: Settings, prepared: Path) -> Shape:
 class Demand:
     """What the runs of an experiment ask for; a run is its cell of the grid, as it stands in paths."""
 
-    def __init__(self, settings: Settings, shape: Shape, rows: Path | None = None) -> None:
-        """`rows` is the file with the sizes of the splits, once split_data has written it."""
+    def __init__(self, settings: Settings, shape: Shape, rows: Path | None = None, rows_of: str = "") -> None:
+        """`rows` is the file with the sizes of the splits, once split_data has written it for what `rows_of` names."""
         self.settings = settings
         self.shape = shape
         self.rows = rows
+        self.rows_of = rows_of
         self.sizes: dict[str, int] = {}
         # How much longer runs take than predicted; None until one has been measured.
         self.measured: float | None = None
 
-    def measure(self, runs: Iterable[tuple[Mapping[str, str], Path]], enough: int = 20) -> None:
-        """Compares what is predicted with what finished runs took: pairs of a run's cell and its costs.json."""
+    def measure(self, runs: Iterable[tuple[Mapping[str, str], Path]], timed: str, enough: int = 20) -> None:
+        """Compares what is predicted with what finished runs took: pairs of a run's cell and its costs.json.
+
+        Only runs whose costs name `timed` count (see `params.timed_key`): others were made from settings for which
+        something else is predicted.
+        """
         ratios = []
-        for run, costs in runs:
+        for run, path in runs:
             try:
-                seconds = json.loads(costs.read_text(encoding="utf-8"))["seconds"]
-            except (OSError, ValueError, KeyError):
+                costs = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
                 continue
-            if seconds:
-                ratios.append(seconds / self.predict_seconds(run))
+            if costs.get("timed") == timed and costs["seconds"]:
+                ratios.append(costs["seconds"] / self.predict_seconds(run))
             if len(ratios) == enough:
                 break
         self.measured = statistics.median(ratios) if ratios else None
@@ -101,8 +106,10 @@ class Demand:
         if limit := getattr(self.settings.limit, split):
             return limit
         if not self.sizes and self.rows:
-            with contextlib.suppress(OSError, ValueError):
-                self.sizes = json.loads(self.rows.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                sizes = json.loads(self.rows.read_text(encoding="utf-8"))
+                # Not those of data of before.
+                self.sizes = sizes if sizes["rows_of"] == self.rows_of else {}
         return self.sizes.get(split, UNKNOWN_ROWS // 5 if split == "validation" else UNKNOWN_ROWS)
 
     def example_operations(self) -> float:

@@ -11,12 +11,12 @@ from bitsweep.errors import PRETRAINING, RESULTS
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
-def prepare_jobs(root: str, results: str, pretraining: str | None, limits: str) -> None:
+def prepare_jobs(root: str, results: str, pretraining: str | None, limits: str, timed: str) -> None:
     """Lets jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
     What conda activates for a job comes before it. `results` is the experiment's folder, `pretraining` that of what
-    makes an encoder; `limits` (JSON) is for `check_mode`, which it must not make stale. The Hugging Face libraries stay
-    off the network but in `bitsweep.hub`.
+    makes an encoder; `limits` (JSON) is for `check_mode` and `timed` for the runs' costs.json, which they must not make
+    stale. The Hugging Face libraries stay off the network but in `bitsweep.hub`.
     """
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
@@ -24,6 +24,7 @@ def prepare_jobs(root: str, results: str, pretraining: str | None, limits: str) 
     os.environ[RESULTS] = results
     os.environ[PRETRAINING] = pretraining or ""
     os.environ["BITSWEEP_LIMITS"] = limits
+    os.environ["BITSWEEP_TIMED"] = timed
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # A line of progress reaches the log when it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"

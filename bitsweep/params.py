@@ -81,6 +81,15 @@ def split_key(settings: Settings, data: str) -> str:
     return key_of([data, section_text(settings, "split")])
 
 
+def timed_key(settings: Settings, encoder: str, rows: str) -> str:
+    """A short name of all that a run's time follows from, besides its cell of the grid and the machine.
+
+    `encoder` is what `encoder_text` gives, `rows` what `split_key` gives.
+    """
+    limit, training = settings.limit, settings.training.model_dump()
+    return key_of([encoder, rows, limit.train, limit.validation, settings.max_length, training])
+
+
 def snapshot(settings: Section, scripts: Iterable[str]) -> dict:
     """What results depend on: settings, and the code of the scripts that made them."""
     return {**settings.model_dump(), "code": {script: fingerprint(script) for script in scripts}}

@@ -52,9 +52,10 @@ def describe(outcome: Outcome, made_from: dict, weights: Path) -> dict:
     }
 
 
-def describe_costs(outcome: Outcome) -> dict:
-    """What the run has cost, which differs from time to time."""
+def describe_costs(outcome: Outcome, timed: str | None) -> dict:
+    """What the run has cost, which differs from time to time; `timed` names what the seconds follow from."""
     return {
+        "timed": timed,
         "seconds": round(outcome.seconds, 3),
         "tokens_per_second": round(outcome.tokens_per_second, 1),
         "peak_memory_mb": round(outcome.peak_memory_mb, 1),
@@ -68,10 +69,13 @@ def part_of(tokens: Tokens, recipe: Recipe) -> Tokens:
     return tokens.subset(generator(recipe.seed, "train_size").permutation(len(tokens))[: recipe.train_size])
 
 
-def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path) -> None:
+def train_run(
+    encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path, timed: str | None = None
+) -> None:
     """Trains the run that `sources` describes, from its checkpoint if there is one, and writes its files to `folder`.
 
     `encoder` is the folder of the prepared encoder, `tokens` has the files of the splits "train" and "validation".
+    `timed` is for `describe_costs`.
     """
     recipe = Recipe(**sources["recipe"])
     model = build_classifier(encoder, sources["labels"], recipe.seed)
@@ -89,7 +93,7 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
     columns = list(outcome.history[0])
     lines = [",".join(columns)] + [",".join(repr(row[column]) for column in columns) for row in outcome.history]
     write_text(folder / "history.csv", "\n".join(lines) + "\n")
-    write_json(folder / "costs.json", describe_costs(outcome))
+    write_json(folder / "costs.json", describe_costs(outcome, timed))
     with whole_file(folder / "predictions.npy") as part, open(part, "wb") as file:
         np.save(file, outcome.predictions.numpy())
     write_json(folder / "result.json", describe(outcome, made_from, folder / "weights.safetensors"))

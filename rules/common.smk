@@ -31,6 +31,7 @@ from bitsweep.params import (
     snapshot,
     split_key,
     study_grids,
+    timed_key,
 )
 from bitsweep.config import load_settings
 from bitsweep.pretrain_settings import SCRIPTS, check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
@@ -58,7 +59,13 @@ EXPORT = f"{RESULTS}/export"
 PRETRAIN = PRETRAINING and f"results/pretrain-{PRETRAINING.name}"
 
 
-prepare_jobs(workflow.basedir, RESULTS, PRETRAIN, limits_text(SETTINGS))
+# Once, not once a job: they read files.
+ENCODER_TEXT = encoder_text(SETTINGS)
+DATA_TEXT = data_text(SETTINGS)
+SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
+TIMED = timed_key(SETTINGS, ENCODER_TEXT, SPLIT_KEY)
+
+prepare_jobs(workflow.basedir, RESULTS, PRETRAIN, limits_text(SETTINGS), TIMED)
 
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
@@ -99,12 +106,7 @@ if SETTINGS.study:
     STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # What runs ask of a machine or a cluster.
-DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"))
-
-# Once, not once a job: they read files.
-ENCODER_TEXT = encoder_text(SETTINGS)
-DATA_TEXT = data_text(SETTINGS)
-SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
+DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"), SPLIT_KEY)
 
 # The source's own splits besides the labelled rows.
 OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
@@ -246,7 +248,7 @@ if workflow.is_main_process:
         share_gpus(limit and limit.value)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    DEMAND.measure((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records"))
+    DEMAND.measure(((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records")), TIMED)
 elif workflow.remote_exec:
     # Of the job Snakemake tells only its command line as yet.
     pretrains = MAKING and any(argument.split(":")[0] in SCRIPTS for argument in sys.argv)

@@ -53,5 +53,5 @@ rule train_run:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
         " --code {params.code}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
-        ' --results "$BITSWEEP_RESULTS" --gpu-percent {resources.gpu_percent}'
+        ' --results "$BITSWEEP_RESULTS" --timed "$BITSWEEP_TIMED" --gpu-percent {resources.gpu_percent}'
         " {params.selection} --output {params.folder:q} > {log:q} 2>&1"

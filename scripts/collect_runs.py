@@ -36,7 +36,10 @@ def main() -> None:
         rows.append(row)
         setting = {key: row[key] for key in CROSSED}
         histories.append(history.assign(**setting))
-        costs.append({**setting, "path": path, **read_json(folder / "costs.json")})
+        cost = read_json(folder / "costs.json")
+        # For the requests of a cluster's jobs alone.
+        cost.pop("timed", None)
+        costs.append({**setting, "path": path, **cost})
     check_alike(results)
     tables = [(pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)]
     for table, path in [*tables, (pd.DataFrame(costs), arguments.costs)]:

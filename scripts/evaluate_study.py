@@ -25,15 +25,15 @@ def main() -> None:
     parser.add_argument("--predictions", required=True, help="CSV file to write: a row a size, seed and test example")
     arguments = parser.parse_args()
     test, scores, tables = load_tokens(arguments.test), {}, []
-    for size, chosen in read_json(arguments.selection).items():
-        if chosen[arguments.mode] is None:
-            print(f"All runs of {arguments.mode} on {size} examples diverged or failed: there is nothing to evaluate.")
-            continue
-        with gpu_slot(arguments.gpu_percent):
-            scores[size], table = evaluate(
-                arguments.mode, chosen[arguments.mode], arguments.runs, arguments.encoder, test
-            )
-        tables.append(table[["seed", "example", "label", "prediction"]].assign(train_size=int(size)))
+    # One for all sizes: once CUDA is used, the process can be given no other GPU.
+    with gpu_slot(arguments.gpu_percent):
+        for size, chosen in read_json(arguments.selection).items():
+            selected = chosen[arguments.mode]
+            if selected is None:
+                print(f"All runs of {arguments.mode} on {size} examples diverged or failed: nothing is evaluated.")
+                continue
+            scores[size], table = evaluate(arguments.mode, selected, arguments.runs, arguments.encoder, test)
+            tables.append(table[["seed", "example", "label", "prediction"]].assign(train_size=int(size)))
     columns = ["seed", "example", "label", "prediction", "train_size"]
     with whole_file(arguments.predictions) as part:
         (pd.concat(tables) if tables else pd.DataFrame(columns=columns)).to_csv(part, index=False)

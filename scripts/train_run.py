@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--selection", help="JSON file of the selection that tells what is null in the recipe")
     parser.add_argument("--mode", help="the mode's name in the selection")
     parser.add_argument("--results", type=Path, help="folder of the experiment, whose finished runs may be this one's")
+    parser.add_argument("--timed", help="what the run's time follows from, as a short name, for costs.json")
     parser.add_argument("--gpu-percent", type=int, default=100, help="the run's share of a GPU that runs share")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
@@ -115,7 +116,7 @@ def main() -> None:
         error = ""
         try:
             with gpu_slot(arguments.gpu_percent):
-                train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key))
+                train_run(arguments.encoder, tokens, sources, checkpoint, kept.part(key), arguments.timed)
         except UserError as raised:
             error = str(raised)
         if error:

@@ -144,7 +144,10 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterat
     folder = (shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared) / name
     with FileLock(f"{folder}.lock"):
         made = (folder / "done").exists()
-        folder.mkdir(exist_ok=made)
+        if not made:
+            # Where another process has failed, this one shows the cause as well.
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
         yield folder, made
         (folder / "done").touch()
 

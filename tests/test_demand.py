@@ -1,6 +1,7 @@
 """What runs ask of a cluster: more for more, and about what finished runs took."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ from bitsweep import batches
 from bitsweep import demand as demand_module
 from bitsweep.config import load_settings
 from bitsweep.demand import JOB_SECONDS, Demand, find_shape, read_shape
+from bitsweep.params import data_text, encoder_text, split_key, timed_key
+from bitsweep.settings import Settings
 from tests.conftest import ROOT
 
 TINY = read_shape(json.loads((ROOT / "models" / "bert-tiny" / "config.json").read_text()))
@@ -57,11 +60,14 @@ def test_larger_batches_texts_and_encoders_ask_for_more():
 
 
 def test_rows_are_counted_once_they_are_known(tmp_path):
-    """They are not before the data are split."""
+    """They are not before the data are split; those of other data are no longer."""
     asked = demand(limit={})
-    asked.rows = tmp_path / "rows.json"
+    asked.rows, asked.rows_of = tmp_path / "rows.json", "these"
     unknown = asked.predict_seconds(RUN)
-    asked.rows.write_text('{"train": 400000, "validation": 5000, "test": 5000}')
+    sizes = {"train": 400_000, "validation": 5000, "test": 5000}
+    asked.rows.write_text(json.dumps({"rows_of": "others", **sizes}))
+    assert asked.predict_seconds(RUN) == unknown
+    asked.rows.write_text(json.dumps({"rows_of": "these", **sizes}))
     assert asked.predict_seconds(RUN) > 10 * unknown
     limited = demand(limit={"train": 500, "validation": 100})
     limited.rows = asked.rows
@@ -74,15 +80,57 @@ def test_a_job_that_was_killed_asks_for_twice_as_much():
         assert [ask(RUN, attempt) / ask(RUN, 1) for attempt in (1, 2, 3)] == [1, 2, 4]
 
 
+def measure(asked: Demand, folder: Path, *costs: dict) -> float | None:
+    """What is measured by runs with these costs.json, beside one that is still to come."""
+    for index, cost in enumerate(costs):
+        (folder / f"{index}.json").write_text(json.dumps(cost))
+    asked.measure([(RUN, folder / f"{index}.json") for index in range(len(costs) + 1)], timed_of(asked.settings))
+    return asked.measured
+
+
+def timed_of(settings: Settings) -> str:
+    return timed_key(settings, encoder_text(settings), split_key(settings, data_text(settings)))
+
+
 def test_finished_runs_tell_how_long_others_take(tmp_path):
     asked = demand()
-    expected = asked.predict_seconds(RUN)
-    for index, seconds in enumerate([3 * expected, 2 * expected, 4 * expected]):
-        (tmp_path / f"{index}.json").write_text(json.dumps({"seconds": seconds}))
-    # A failed run has no seconds, and others are still to come.
-    (tmp_path / "3.json").write_text(json.dumps({"seconds": None}))
-    asked.measure((RUN, tmp_path / f"{index}.json") for index in range(6))
-    assert asked.measured == pytest.approx(3)
+    timed, expected = timed_of(asked.settings), asked.predict_seconds(RUN)
+    costs = [{"timed": timed, "seconds": factor * expected} for factor in (3, 2, 4)]
+    # A failed run has no seconds.
+    assert measure(asked, tmp_path, *costs, {"seconds": None}) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        {"limit": {"train": 200, "validation": 100, "test": 100}},
+        {"max_length": 32},
+        {"training": {"epochs": 1}},
+        {"encoder": {"source": "hub", "name": "prajjwal1/bert-mini"}},
+        {"split": {"seed": 1}},
+    ],
+)
+def test_runs_of_earlier_settings_do_not(tmp_path, before):
+    """What took a second says nothing of what is larger: no job may ask for less than without it."""
+    asked = demand(BASE)
+    cost = {"timed": timed_of(demand(**before).settings), "seconds": 1.0}
+    # As versions before wrote them.
+    assert measure(asked, tmp_path, cost, {"seconds": 1.0}) is None
+    assert asked.minutes(RUN, 1) == demand(BASE).minutes(RUN, 1)
+
+
+def test_more_cells_leave_what_is_measured_as_it_is():
+    settings = demand().settings
+    grid = settings.grid.model_dump() | {"seed": [1, 2, 3], "learning_rate": [1e-3]}
+    limit = settings.limit.model_dump() | {"test": 100}
+    assert timed_of(demand(grid=grid, limit=limit).settings) == timed_of(settings)
+
+
+def test_runs_note_what_their_time_follows_from(finished, monkeypatch):
+    monkeypatch.chdir(finished.folder)
+    timed = timed_of(load_settings(yaml.safe_load(Path("configs/small.yaml").read_text())))
+    noted = [json.loads(path.read_text())["timed"] for path in Path("results/small/runs").glob("*/*/*/*/costs.json")]
+    assert noted == [timed] * 8
 
 
 def test_a_clusters_job_gets_enough_runs_to_be_worth_it_and_no_more():

@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 HOLD = """
 import os, sys, time
 from bitsweep.gpu import gpu_slot
+print("asks", flush=True)
 with gpu_slot(int(sys.argv[1])):
     print("sees", os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     time.sleep(600)
@@ -39,15 +40,19 @@ class Runs:
             self.processes.append(subprocess.Popen(command, env=self.environment, stdout=output))
         return number
 
-    def gpu_of(self, number: int, seconds: float = 30) -> str | None:
-        """The GPU that one sees once it has a slot, None where it has none after so many seconds."""
+    def said(self, number: int, word: str, seconds: float = 30) -> str | None:
+        """What one says after `word`, None where it has not said so after so many seconds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in (self.folder / f"{number}.txt").read_text().splitlines():
-                if line.startswith("sees "):
-                    return line.removeprefix("sees ")
+                if line.startswith(word):
+                    return line.removeprefix(word).strip()
             time.sleep(0.05)
         return None
+
+    def gpu_of(self, number: int, seconds: float = 30) -> str | None:
+        """The GPU that one sees once it has a slot, None where it has none after so many seconds."""
+        return self.said(number, "sees", seconds)
 
 
 @pytest.fixture
@@ -66,6 +71,7 @@ def test_runs_spread_over_gpus_wait_for_a_slot_and_leave_it_when_killed(runs):
     assert sorted(gpus[:2]) == ["0", "5"]
     assert Counter(gpus) == {"0": 2, "5": 2}
     fifth = runs.start()
+    assert runs.said(fifth, "asks") == ""
     assert runs.gpu_of(fifth, seconds=3) is None
     runs.processes[gpus.index("5")].kill()
     assert runs.gpu_of(fifth) == "5"

@@ -49,6 +49,17 @@ def test_every_rule_has_a_log_and_a_docstring_and_tracks_its_code():
             assert "    log:\n" in rule
 
 
+def test_the_slurm_profile_has_a_gpu_for_each_rule_that_computes_on_one():
+    text = (ROOT / "profiles" / "slurm" / "config.yaml").read_text()
+    block = re.search(r"^# set-resources:\n(?:#  .*\n)+", text, re.M)[0]
+    asked = yaml.safe_load(re.sub("^# ", "", block, flags=re.M))["set-resources"]
+    found = {"choose_precision", "train_study_run"}
+    found |= {path.stem for path in (ROOT / "scripts").glob("*.py") if "with gpu_slot(" in path.read_text()}
+    assert asked == {rule: {"gres": "gpu:1"} for rule in found}
+    said = re.search(r"^\*\*GPUs\.\*\*.*?\n\n", (ROOT / "docs" / "cluster.md").read_text(), re.M | re.S)[0]
+    assert found <= set(re.findall(r"`(\w+)`", said))
+
+
 def test_the_fingerprint_of_a_script_follows_what_it_computes(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     monkeypatch.setattr("bitsweep.fingerprint.ROOT", workspace.folder)

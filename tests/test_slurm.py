@@ -141,14 +141,19 @@ def started(workspace: Workspace, *arguments: str | Path, log: Path) -> Iterator
         process.wait()
 
 
-def trainer(job: str) -> int:
-    """The process that trains in a Slurm job."""
+def trainer(job: str) -> int | None:
+    """The process that trains in a Slurm job, if there is one."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
             if b"scripts.train_run" in words and f"SLURM_JOB_ID={job}\0".encode() in (folder / "environ").read_bytes():
                 return int(folder.name)
-    return 0
+    return None
+
+
+def training() -> Iterator[tuple[str, int]]:
+    """The jobs that train and asked for enough memory, each with the process that does."""
+    return ((job, process) for job in ample("RUNNING") if (process := trainer(job)))
 
 
 def left_steps(job: str) -> list[Path]:
@@ -226,9 +231,9 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     ask("scontrol", "update", "nodename=node2", "state=drain", "reason=test")
     log = tmp_path / "killed.log"
     with started(workspace, *call, "--set-threads", "train_run=2", log=log):
-        wait_for(lambda: checkpoints(workspace) and jobs("PENDING"))
-        # Else it might end before the next call cancels it.
-        assert stop_runs(workspace)
+        # Stopped at once, else it might end before the next call cancels it.
+        wait_for(lambda: jobs("PENDING") and checkpoints(workspace) and stop_runs(workspace))
+        assert checkpoints(workspace), "it ended before it was stopped"
         left = {*jobs("RUNNING"), *jobs("PENDING")}
     resume("node2")
     done = workspace.snakemake(*call)
@@ -251,11 +256,11 @@ def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, sl
     with started(workspace, "--set-resources", scarce, *call, log=log) as process:
         ask("scancel", wait_for(lambda: ample("PENDING"))[0])
         # One that hangs is ended by its limit, for which Slurm looks each half a minute.
-        hung = wait_for(lambda: next((job for job in ample("RUNNING") if trainer(job)), None))
-        os.kill(trainer(hung), signal.SIGSTOP)
+        hung, trains = wait_for(lambda: next(training(), None))
+        os.kill(trains, signal.SIGSTOP)
         ask("scontrol", "update", f"jobid={hung}", "endtime=now+1second")
         resume("node2")
-        another = wait_for(lambda: next((job for job in ample("RUNNING") if job != hung and trainer(job)), None))
+        another = wait_for(lambda: next((job for job, _ in training() if job != hung), None))
         ask("scancel", another)
         wait_for(lambda: f"Time limit exhausted for JobId={hung}" in (slurm / "slurmctld.log").read_text())
         controller = int((slurm / "slurmctld.pid").read_text())

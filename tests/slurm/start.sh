@@ -1,11 +1,11 @@
 #!/bin/bash
-# Starts a real Slurm on this machine: a controller and nodes, authenticated by munge, without accounting and systemd.
+# Starts a real Slurm on this machine: a controller and nodes of two CPUs, authenticated by munge, without accounting and systemd.
 # Needs, as root:  apt-get install --no-install-recommends slurm-wlm munge
 # Usage: start.sh FOLDER [NODES]    FOLDER gets the daemons' state. The configuration is /etc/slurm/slurm.conf, since
 # Snakemake's job steps drop SLURM_CONF from their environment.
 set -eu
 state=${1:?a folder for the state of the daemons} nodes=${2:-1}
-host=$(hostname -s) cpus=$(nproc) memory=$(awk '/MemTotal/{printf "%d", $2/1024*0.8}' /proc/meminfo)
+host=$(hostname -s) memory=$(awk '/MemTotal/{printf "%d", $2/1024*0.8}' /proc/meminfo)
 mkdir -p "$state/controller" /etc/slurm
 cat > /etc/slurm/slurm.conf <<CONF
 # Made by BitSweep's tests.
@@ -39,7 +39,7 @@ SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=500
 SlurmdParameters=config_overrides
 $(for ((n = 1; n <= nodes; n++)); do
-  echo "NodeName=node$n NodeHostname=$host NodeAddr=127.0.0.1 Port=$((17000 + n)) CPUs=$cpus RealMemory=$((memory / nodes)) State=UNKNOWN"
+  echo "NodeName=node$n NodeHostname=$host NodeAddr=127.0.0.1 Port=$((17000 + n)) CPUs=2 RealMemory=$((memory / nodes)) State=UNKNOWN"
 done)
 PartitionName=main Nodes=ALL Default=YES MaxTime=60 DefaultTime=10 State=UP
 CONF
