@@ -58,7 +58,6 @@ ENCODER = f"{RESULTS}/encoder"
 EXPORT = f"{RESULTS}/export"
 PRETRAIN = PRETRAINING and f"results/pretrain-{PRETRAINING.name}"
 
-
 # Once, not once a job: they read files.
 ENCODER_TEXT = encoder_text(SETTINGS)
 DATA_TEXT = data_text(SETTINGS)
