@@ -10,13 +10,13 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from bitsweep.metrics import confusion, score_one
-from bitsweep.resampling import draw_counts, score_resamples
+from bitsweep.resampling import draw_in_chunks, rows_of_block, score_resamples
 from bitsweep.seeding import generator
 
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
 RESAMPLES = 9999
-# Of metrics other than accuracy; each resample has a number for each test example in memory.
+# Of metrics other than accuracy, which take longer.
 SCORED_RESAMPLES = 999
 
 
@@ -39,7 +39,7 @@ def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, f
         (difference,),
         np.mean,
         n_resamples=RESAMPLES,
-        batch=250,
+        batch=rows_of_block(len(first), 250),
         confidence_level=LEVEL,
         method="percentile",
         rng=generator("bootstrap", len(first)),
@@ -189,8 +189,8 @@ def resample_scores(metric: str, labels: np.ndarray, runs: dict[str, dict[int, n
     """Each mode's score, mean over seeds, on the same resamples of the examples for all modes: shape (resamples,)."""
     if not runs:
         return {}
-    counts = draw_counts(generator("bootstrap", len(labels)), len(labels), SCORED_RESAMPLES)
-    return {
-        mode: score_resamples(metric, labels, np.stack(list(of_seed.values())), counts).mean(1)
-        for mode, of_seed in runs.items()
-    }
+    scores: dict[str, list[np.ndarray]] = {mode: [] for mode in runs}
+    for counts in draw_in_chunks(generator("bootstrap", len(labels)), len(labels), SCORED_RESAMPLES):
+        for mode, of_seed in runs.items():
+            scores[mode].append(score_resamples(metric, labels, np.stack(list(of_seed.values())), counts).mean(1))
+    return {mode: np.concatenate(chunks) for mode, chunks in scores.items()}
