@@ -45,7 +45,6 @@ if SETTINGS.study:
         collect_study,
         select_study,
         confirm_study,
-        summarize_study,
         plot_size,
 
 

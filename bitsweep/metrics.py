@@ -9,15 +9,13 @@ METRICS = ("accuracy", "macro_f1", "f1", "matthews")
 METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1", "matthews": "Matthews correlation"}
 
 
-def score_predictions(
-    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None
-) -> dict[str, float]:
-    """Every metric of METRICS. All arguments have shape (examples,); an example of weight 0 counts as absent."""
-    return {metric: score_one(metric, labels, predictions, weights) for metric in METRICS}
+def score_predictions(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
+    """Every metric of METRICS; both arguments have shape (examples,)."""
+    return {metric: score_one(metric, labels, predictions) for metric in METRICS}
 
 
-def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """One metric of METRICS; ValueError on another name.
+def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float:
+    """One metric of METRICS, of the same arguments; ValueError on another name.
 
     F1 is that of label 1, 0 where it is nobody's label or prediction. Macro F1 is the mean of F1 over the classes that
     are anyone's label or prediction. Matthews' correlation (1975, for more classes Gorodkin, 2004) is 0 where all
@@ -25,20 +23,17 @@ def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray, weights:
     """
     from sklearn import metrics
 
-    if weights is not None:
-        present = weights > 0
-        labels, predictions, weights = labels[present], predictions[present], weights[present]
     if metric == "accuracy":
-        return float(metrics.accuracy_score(labels, predictions, sample_weight=weights))
+        return float(metrics.accuracy_score(labels, predictions))
     if metric == "macro_f1":
-        return float(metrics.f1_score(labels, predictions, average="macro", sample_weight=weights, zero_division=0))
+        return float(metrics.f1_score(labels, predictions, average="macro", zero_division=0))
     if metric == "f1":
-        return float(metrics.f1_score(labels == 1, predictions == 1, sample_weight=weights, zero_division=0))
+        return float(metrics.f1_score(labels == 1, predictions == 1, zero_division=0))
     if metric == "matthews":
-        # scikit-learn says 0 too, but warns for each of a bootstrap's resamples.
+        # scikit-learn says 0 too, but warns where both are.
         if np.ptp(labels) == 0 or np.ptp(predictions) == 0:
             return 0.0
-        return float(metrics.matthews_corrcoef(labels, predictions, sample_weight=weights))
+        return float(metrics.matthews_corrcoef(labels, predictions))
     raise ValueError(f"unknown metric {metric}")
 
 

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bitsweep.resampling import draw_counts, score_resamples
+from bitsweep.resampling import draw_in_chunks, score_resamples
 from bitsweep.seeding import generator
-
-# Resamples in memory at a time.
-CHUNK = 100
 
 
 def pick(scores: np.ndarray, run_of: np.ndarray, setting_of: np.ndarray) -> np.ndarray:
@@ -75,8 +72,7 @@ def selection_price(
 
     random = generator("selection price", examples)
     prices, unpicked = [], []
-    for start in range(0, resamples, CHUNK):
-        counts = draw_counts(random, examples, min(CHUNK, resamples - start))
+    for counts in draw_in_chunks(random, examples, resamples):
         # Of few examples, a resample may leave none out.
         counts = counts[(counts == 0).any(1)]
         picked = pick(score_resamples(metric, labels, stacked, counts), run_of, setting_of)

@@ -10,11 +10,14 @@ BITFIT_PAPER = "[Ben Zaken et al., 2022](https://arxiv.org/abs/2106.10199)"
 REASONS = {
     "examples": "the interval includes zero, so these test examples do not tell which is better",
     "mcnemar": "McNemar's test, corrected for the number of comparisons, does not tell them apart in every seed",
+    "randomization": "the randomization test, corrected for the number of comparisons, does not tell them apart in "
+    "every seed",
     "seeds": "they vary so much from seed to seed that these seeds do not tell which is better",
 }
 SHORT_REASONS = {
     "examples": "these test examples do not establish it",
     "mcnemar": "McNemar's test does not establish it in every seed",
+    "randomization": "the randomization test does not establish it in every seed",
     "seeds": "the seeds vary too much to establish it",
 }
 
@@ -81,12 +84,11 @@ def difference_sentence(pair: dict, level: float, metric: str = "accuracy") -> s
             seeds = (
                 f", nor does that of seeds (its standard deviation over them is {points(lead['seeds']['sd'], metric)})"
             )
-        # It is of accuracies.
-        agrees = " and McNemar's test agrees" if metric == "accuracy" else ""
+        test = "McNemar's" if metric == "accuracy" else "the randomization"
         return (
             f"On the same test examples {lead['better']} is better than {lead['other']} by "
-            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero{agrees}, so "
-            f"the drawing of the test examples does not explain it{seeds}."
+            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and {test} test agrees, "
+            f"so the drawing of the test examples does not explain it{seeds}."
         )
     return (
         f"On the same test examples {lead['better']} and {lead['other']} differ by {points(lead['lead'], metric)} "
@@ -141,7 +143,7 @@ def lead_sentences(summary: dict, best: str) -> list[str]:
     def told(lead: dict) -> str:
         other = lead["other"] if lead["better"] == best else lead["better"]
         # Where the interval has no zero, something else leaves the lead open.
-        why = f", but {SHORT_REASONS[lead['reason']]}" if lead["reason"] in ("mcnemar", "seeds") else ""
+        why = f", but {SHORT_REASONS[lead['reason']]}" if lead["reason"] not in (None, "examples") else ""
         return f"{other} (by {points(lead['lead'], metric)}, {interval_clause(lead, metric, level)}{why})"
 
     sentences = []

@@ -155,6 +155,7 @@ def test_section(summary: dict, test: pd.DataFrame, confusion: pd.DataFrame) -> 
 def differences_section(summary: dict, differences: pd.DataFrame) -> str:
     if not summary["differences"]:
         return section("Differences between modes", "There is no pair of modes to compare.")
+    test = "McNemar's exact test" if prose.metric_of(summary) == "accuracy" else "the paired randomization test"
     return section(
         "Differences between modes",
         prose.differences_paragraph(summary),
@@ -163,9 +164,9 @@ def differences_section(summary: dict, differences: pd.DataFrame) -> str:
         ),
         tables.to_markdown(tables.readable(differences, prose.metric_of(summary))),
         "A difference counts as more than chance where the paired bootstrap's interval over test examples excludes "
-        "zero, McNemar's exact test (the largest p-value of the seeds, corrected for the number of pairs by Holm) "
-        "stays below 0.05, and, with several seeds, Student's interval of the paired differences over seeds excludes "
-        "zero too.",
+        f"zero, the p-value of {test} (p: the largest of the seeds; p holm: corrected by Holm for the number of pairs) "
+        "stays below 0.05 when corrected, and, with several seeds, Student's interval of the paired differences over "
+        "seeds excludes zero too.",
     )
 
 
@@ -224,9 +225,10 @@ def methods_section(summary: dict) -> str:
         f"{training['max_grad_norm']}, the encoder's own dropout, uniformly shuffled batches, the last short one kept. "
         f"Seeds: {prose.join([str(seed) for seed in experiment['grid']['seed']])}.",
         f"Statistics, at {100 * summary['interval_level']:.0f} %: Wilson's interval for accuracies; the paired "
-        "percentile bootstrap over test examples for differences and for other metrics; McNemar's exact test with "
-        "Holm's correction; Student's interval for paired differences over seeds; the price of picking by bootstrap "
-        "bias correction (BBC, Tsamardinos et al., 2018). By scikit-learn, scipy and statsmodels.",
+        "percentile bootstrap over test examples for differences and for other metrics; McNemar's exact test for "
+        "accuracies, the paired randomization test (Yeh, 2000) for other metrics, with Holm's correction; Student's "
+        "interval for paired differences over seeds; the price of picking by bootstrap bias correction (BBC, "
+        "Tsamardinos et al., 2018). By scikit-learn, scipy and statsmodels.",
         f"Machine: {environment['hardware']}, {environment['device']}, {environment['precision']} matrix products "
         f"with float32 parameters, {training['threads']} thread(s) a run; the runs took "
         f"{environment['run_seconds']:,.0f} s in all{memory}. Versions: {versions or 'none'}. "

@@ -1,16 +1,29 @@
 """Bootstrap resamples of examples, and the metrics on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-# Elements of a block of predictions as float32: 16 MB.
+# Elements of a block, of predictions or of resamples: 16 MB as float32.
 BLOCK = 4_000_000
+# Resamples of all examples in memory at a time: fewer would take longer, as each chunk goes through all predictions.
+CHUNK = 100
 
 
 def draw_counts(random: np.random.Generator, examples: int, resamples: int) -> np.ndarray:
     """How often each resample, drawn with replacement, has each example: integers of shape (resamples, examples)."""
     return random.multinomial(examples, np.full(examples, 1 / examples), size=resamples)
+
+
+def rows_of_block(elements: int, most: int) -> int:
+    """How many rows of so many elements make a block: at least one, `most` or fewer."""
+    return max(1, min(most, BLOCK // max(1, elements)))
+
+
+def draw_in_chunks(random: np.random.Generator, examples: int, resamples: int) -> Iterator[np.ndarray]:
+    """What `draw_counts` gives, CHUNK resamples or fewer at a time."""
+    for start in range(0, resamples, CHUNK):
+        yield draw_counts(random, examples, min(CHUNK, resamples - start))
 
 
 def score_resamples(metric: str, labels: np.ndarray, predictions: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -23,7 +36,7 @@ def score_resamples(metric: str, labels: np.ndarray, predictions: np.ndarray, co
     score: Callable = {"accuracy": accuracy, "macro_f1": macro_f1, "f1": f1, "matthews": matthews}[metric]
     # Whole numbers below 2 ** 24 are exact in float32.
     weights = counts.astype(np.float32)
-    rows = max(1, BLOCK // max(1, len(labels)))
+    rows = rows_of_block(len(labels), len(predictions))
     blocks = [score(labels, predictions[start : start + rows], weights) for start in range(0, len(predictions), rows)]
     return np.concatenate(blocks, axis=1) if blocks else np.zeros((len(counts), 0))
 

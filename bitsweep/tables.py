@@ -119,15 +119,15 @@ def differences_table(summary: dict) -> pd.DataFrame:
                 "difference": pair["difference"],
                 "interval_low": pair["interval"][0],
                 "interval_high": pair["interval"][1],
-                "p_mcnemar": pair["mcnemar"]["p"],
-                "p_holm": pair["mcnemar"]["p_holm"],
+                "p": pair["paired_test"]["p"],
+                "p_holm": pair["paired_test"]["p_holm"],
                 "seeds_sd": seeds["sd"],
                 "seeds_low": seeds["interval"][0],
                 "seeds_high": seeds["interval"][1],
                 "beyond_chance": pair["beyond_chance"],
             }
         )
-    columns = ["first", "second", "difference", "interval_low", "interval_high", "p_mcnemar", "p_holm"]
+    columns = ["first", "second", "difference", "interval_low", "interval_high", "p", "p_holm"]
     return pd.DataFrame(rows, columns=[*columns, "seeds_sd", "seeds_low", "seeds_high", "beyond_chance"])
 
 
@@ -184,7 +184,7 @@ SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
     ),
     ("seconds|peak_memory_mb", lambda value: f"{value:.0f}"),
     ("epoch", lambda value: str(int(value))),
-    ("p_mcnemar|p_holm", spell_p),
+    ("p|p_holm", spell_p),
     ("diverged|beyond_chance|front_of_parameters|front_of_seconds", lambda value: "yes" if value else "no"),
 ]
 

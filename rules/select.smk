@@ -114,6 +114,10 @@ rule compare_modes:
         f"{RESULTS}/logs/compare_modes.log",
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        # Predictions, and CHUNK resamples of the test examples (bitsweep/resampling.py), are in memory.
+        mem_mb=lambda wildcards, input, attempt: int(2000 + 30 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
         modes=MODES,
         metric=SETTINGS.metric,

@@ -106,6 +106,10 @@ rule summarize_study:
         f"{RESULTS}/logs/summarize_study.log",
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        # Predictions, and CHUNK resamples of the test examples (bitsweep/resampling.py), are in memory.
+        mem_mb=lambda wildcards, input, attempt: int(2000 + 30 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
         modes=MODES,
         metric=SETTINGS.metric,

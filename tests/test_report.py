@@ -12,7 +12,7 @@ from bitsweep import choice, prose, study_prose
 from bitsweep.environment import commit_of
 from bitsweep.figures import size_figure
 from bitsweep.page import to_html
-from bitsweep.report import input_section
+from bitsweep.report import differences_section, input_section
 from bitsweep.study import study_table, summarize_study
 from bitsweep.tables import confusion_table, readable, to_latex, to_markdown
 from tests.conftest import ROOT
@@ -128,13 +128,21 @@ def test_of_several_modes_the_real_differences_are_named(summary):
     told = prose.differences_paragraph(summary)
     assert told.startswith("**Real differences:** full over bitfit (10.00 points); head over bitfit (9.00 points).")
     assert "For full and head: McNemar's test" in told
+    summary["differences"][1]["reason"] = "randomization"
+    assert "but the randomization test does not" in prose.answer(summary)
+    assert "For full and head: the randomization test" in prose.differences_paragraph(summary)
 
 
 def test_another_metric_is_told_by_its_name_and_in_its_unit(summary):
     summary["experiment"]["metric"] = "matthews"
     answer = prose.answer(summary)
     assert "The best test Matthews correlation is 0.800, by **full**" in answer
-    assert "better than bitfit by 0.100 (95 % interval 0.070 to 0.130)" in answer
+    assert "better than bitfit by 0.100 (95 % interval 0.070 to 0.130); the interval excludes zero and the" in answer
+    # The conditions that the report names are those that were applied.
+    assert "the p-value of the paired randomization test" in differences_section(summary, pd.DataFrame())
+    assert "McNemar" not in answer + differences_section(summary, pd.DataFrame())
+    summary["experiment"]["metric"] = "accuracy"
+    assert "the p-value of McNemar's exact test" in differences_section(summary, pd.DataFrame())
 
 
 def test_the_price_of_picking_is_told_beside_the_gap(summary):

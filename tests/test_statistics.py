@@ -12,7 +12,8 @@ from bitsweep.comparison import (
     compare,
     correct_by_holm,
     difference_interval,
-    mcnemar_by_seed,
+    mcnemar,
+    randomization,
     seed_differences,
 )
 from bitsweep.costs import on_front
@@ -57,8 +58,9 @@ def test_scores_of_resamples_are_those_of_scikit_learn(metric, classes, monkeypa
     predictions = np.stack([*drawn, labels, np.zeros(60, dtype=int)])
     # With resamples of one class, and of one example.
     counts = np.vstack([draw_counts(random, 60, 8), labels == 1, np.eye(1, 60, dtype=int)])
-    expected = [[score_one(metric, labels, row, weights) for row in predictions] for weights in counts.astype(float)]
-    assert score_resamples(metric, labels, predictions, counts).tolist() == expected
+    drawn = [np.repeat(np.arange(60), times) for times in counts]
+    expected = [[score_one(metric, labels[rows], row[rows]) for row in predictions] for rows in drawn]
+    assert score_resamples(metric, labels, predictions, counts) == pytest.approx(np.array(expected), abs=1e-12)
 
 
 def test_scores_of_an_unbalanced_table():
@@ -84,15 +86,6 @@ def test_scores_where_a_class_is_missing():
         {"accuracy": 0.75, "macro_f1": 3 / 7, "f1": 0.0, "matthews": 0.0}
     )
     assert score_predictions(always, always) == {"accuracy": 1.0, "macro_f1": 1.0, "f1": 0.0, "matthews": 0.0}
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_a_weight_is_a_repetition(metric):
-    labels, predictions = from_counts([[5, 1, 1], [2, 4, 1], [0, 1, 1]])
-    # Without its examples, the last class does not count.
-    weights = np.where((labels == 2) | (predictions == 2), 0, np.arange(len(labels)) % 4)
-    repeated = score_one(metric, np.repeat(labels, weights), np.repeat(predictions, weights))
-    assert score_one(metric, labels, predictions, weights) == pytest.approx(repeated)
 
 
 def test_unknown_metric():
@@ -129,10 +122,39 @@ def test_wilson_s_interval_as_newcombe_and_statsmodels_give_it(right, examples, 
 )
 def test_exact_mcnemar(only_first, only_second, p, digits):
     first, second = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], [48, only_first, only_second, 53], axis=0).T
-    found = mcnemar_by_seed(np.ones(len(first)), {7: first, 8: first}, {7: second})
-    assert found == {7: pytest.approx(p, abs=0.5 * 10**-digits)}
+    labels = np.ones(len(first), dtype=int)
+    found = mcnemar(labels, first, second)
+    assert found == pytest.approx(p, abs=0.5 * 10**-digits)
     if only_first + only_second:
-        assert found[7] == pytest.approx(stats.binomtest(only_first, only_first + only_second).pvalue)
+        assert found == pytest.approx(stats.binomtest(only_first, only_first + only_second).pvalue)
+    # Swapping predictions at random is the same test; its share of 9,999 has a standard error of at most 0.005.
+    assert randomization("accuracy", labels, first, second) == pytest.approx(found, abs=0.015)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_randomization_test_as_scipy_does_it_exactly(metric):
+    labels, first = from_counts([[12, 2, 1], [3, 9, 1], [2, 0, 10]])
+    second = first.copy()
+    # Six of them: all swaps are 64.
+    second[[0, 1, 13, 15, 16, 20]] = [1, 1, 0, 1, 1, 2]
+
+    def difference(one, other):
+        return score_one(metric, labels, one) - score_one(metric, labels, other)
+
+    differing = np.flatnonzero(first != second)
+    assert len(differing) == 6
+
+    def of_differing(one, other):
+        sides = np.tile(first, (2, 1))
+        sides[:, differing] = one, other
+        return difference(*sides)
+
+    exact = stats.permutation_test(
+        (first[differing], second[differing]), of_differing, permutation_type="samples", vectorized=False
+    )
+    assert exact.statistic == difference(first, second)
+    # The differences are symmetric: as large on either side is twice as large on one.
+    assert randomization(metric, labels, first, second) == pytest.approx(exact.pvalue, abs=0.015)
 
 
 def test_holm_s_correction_as_pingouin_documents_it():
@@ -213,7 +235,7 @@ def test_difference_beyond_chance():
     assert (pair["first"], pair["second"], pair["difference"]) == ("full", "bitfit", 0.5)
     assert pair["interval"][0] < 0.5 < pair["interval"][1]
     assert (pair["excludes_zero"], pair["beyond_chance"], pair["reason"], pair["seeds"]) == (True, True, None, None)
-    assert pair["mcnemar"]["p_by_seed"] == {"1": pytest.approx(2 * 0.5**50)}
+    assert pair["paired_test"]["p_by_seed"] == {"1": pytest.approx(2 * 0.5**50)}
     assert found["intervals"] == found["accuracy_intervals"]
     assert found["intervals"]["bitfit"] == list(accuracy_interval(0.5, 100))
 
@@ -222,18 +244,42 @@ def test_no_difference():
     full = table(s1=answers(70, 30), s2=answers(60, 40))
     (pair,) = compare({"full": full, "bitfit": full}, "accuracy")["differences"]
     assert (pair["excludes_zero"], pair["beyond_chance"], pair["reason"]) == (False, False, "examples")
-    assert pair["mcnemar"] == {"p": 1.0, "p_by_seed": {"1": 1.0, "2": 1.0}, "p_holm": 1.0}
+    assert pair["paired_test"] == {"name": "mcnemar", "p": 1.0, "p_by_seed": {"1": 1.0, "2": 1.0}, "p_holm": 1.0}
     assert pair["seeds"] == {"n": 2, "mean": 0.0, "sd": 0.0, "interval": [0.0, 0.0]}
 
 
 def test_a_pair_among_three_needs_holm_s_correction():
     tables = {"a": table(s1=answers(100, 0)), "b": table(s1=answers(94, 6))}
     (alone,) = compare(tables, "accuracy")["differences"]
-    assert alone["mcnemar"]["p_holm"] == alone["mcnemar"]["p"] == pytest.approx(2 / 64)
+    assert alone["paired_test"]["p_holm"] == alone["paired_test"]["p"] == pytest.approx(2 / 64)
     assert alone["beyond_chance"]
     of_three = compare({**tables, "c": tables["b"]}, "accuracy")["differences"][0]
-    assert of_three["mcnemar"]["p_holm"] == pytest.approx(6 / 64)
+    assert of_three["paired_test"]["p_holm"] == pytest.approx(6 / 64)
     assert (of_three["excludes_zero"], of_three["beyond_chance"], of_three["reason"]) == (True, False, "mcnemar")
+
+
+def test_equal_modes_are_seldom_told_apart_and_a_better_one_is(monkeypatch):
+    """In 5 % of the sweeps at most, where an interval of one of 28 pairs excludes zero in almost half of them."""
+    monkeypatch.setattr("bitsweep.comparison.RESAMPLES", 999)
+    uncorrected = wrong = found = 0
+    for sweep in range(15):
+        random = np.random.default_rng(sweep)
+        labels = (random.random(300) < 0.3).astype(int)
+        shares = {**dict.fromkeys("abcdefgh", 0.85), "better": 0.99}
+        modes = {
+            mode: pd.DataFrame({"seed": 1, "example": range(300), "label": labels}).assign(
+                prediction=np.where(random.random(300) < share, labels, 1 - labels)
+            )
+            for mode, share in shares.items()
+        }
+        pairs = compare(modes, "macro_f1")["differences"]
+        equal = [pair for pair in pairs if pair["second"] != "better"]
+        uncorrected += any(pair["excludes_zero"] for pair in equal)
+        wrong += any(pair["beyond_chance"] for pair in equal)
+        found += sum(pair["beyond_chance"] for pair in pairs if pair["second"] == "better")
+    assert uncorrected >= 5
+    assert wrong <= 1
+    assert found == 15 * 8
 
 
 def test_seeds_that_disagree():
@@ -242,7 +288,7 @@ def test_seeds_that_disagree():
     second = table(s1=answers(50, 50), s2=answers(80, 20))
     (pair,) = compare({"a": first, "b": second}, "accuracy")["differences"]
     assert pair["seeds"]["interval"] == pytest.approx([0.35 - 12.706 * 0.15, 0.35 + 12.706 * 0.15], abs=1e-3)
-    assert pair["mcnemar"]["p"] == pytest.approx(2 * 0.5**20)
+    assert pair["paired_test"]["p"] == pytest.approx(2 * 0.5**20)
     assert (pair["excludes_zero"], pair["beyond_chance"], pair["reason"]) == (True, False, "seeds")
 
 
@@ -250,12 +296,12 @@ def test_pairing_takes_the_seeds_that_both_modes_have():
     first = table(s1=answers(90, 10), s2=answers(90, 10), s3=answers(80, 20))
     second = table(s2=answers(70, 30), s3=answers(70, 30), s4=answers(10, 90))
     (pair,) = compare({"a": first, "b": second}, "accuracy")["differences"]
-    assert pair["mcnemar"]["p_by_seed"] == {"2": pytest.approx(2 * 0.5**20), "3": pytest.approx(2 * 0.5**10)}
-    assert pair["mcnemar"]["p"] == pair["mcnemar"]["p_by_seed"]["3"]
+    assert pair["paired_test"]["p_by_seed"] == {"2": pytest.approx(2 * 0.5**20), "3": pytest.approx(2 * 0.5**10)}
+    assert pair["paired_test"]["p"] == pair["paired_test"]["p_by_seed"]["3"]
     assert (pair["seeds"]["n"], pair["seeds"]["mean"]) == (2, pytest.approx(0.15))
     assert pair["difference"] == pytest.approx(2.6 / 3 - 0.5)
     (apart,) = compare({"a": table(s1=answers(90, 10)), "b": table(s2=answers(9, 91))}, "accuracy")["differences"]
-    assert (apart["mcnemar"]["p"], apart["seeds"], apart["reason"]) == (1.0, None, "mcnemar")
+    assert (apart["paired_test"]["p"], apart["seeds"], apart["reason"]) == (1.0, None, "mcnemar")
 
 
 def test_one_mode_or_none():
