@@ -156,7 +156,11 @@ onstart:
         check_names(REQUEST)
     if workflow.executor_plugin.name == "slurm":
         check_reachable()
-    (MAKING if targets() == {"pretrain"} else SWEEP).start()
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if planned & set(SCRIPTS):
+        MAKING.start()
+    if planned - {*SCRIPTS, "pretrain"}:
+        SWEEP.start()
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
     if workflow.local_exec:

@@ -160,25 +160,25 @@ def main() -> None:
     )
     told = first / "judgement.json"
     known = read_json(told) if told.exists() and not arguments.tiny else {}
-    # Of weights that were measured in this way before, as they are told.
-    measured = known["encoders"].values() if known.get("protocol") == protocol else []
-    found = {}
+    digests = {name: sha256_file(encoder / WEIGHTS) for name, encoder in named.items()}
+    # Weights that were measured in this way before; under a name that is another encoder's now, they are left out.
+    measured = known["encoders"] if known.get("protocol") == protocol else {}
+    found = {name: entry for name, entry in measured.items() if digests.get(name) in (None, entry["weights_sha256"])}
     for name, encoder in named.items():
-        digest = sha256_file(encoder / WEIGHTS)
-        found[name] = next((entry for entry in measured if entry["weights_sha256"] == digest), None)
-        if found[name] is None:
+        if name not in found:
             experiment = f"judge-{'tiny-' * arguments.tiny}{name.replace(' ', '-')}"
             rows = sentences.sample(frac=1, random_state=0).iloc[: 200 if arguments.tiny else None]
             found[name] = {
-                "weights_sha256": digest,
+                "weights_sha256": digests[name],
                 "probe": probe(encoder, rows, work / "probe"),
                 **fine_tune(experiment, encoder, work, arguments.tiny),
             }
         print(name, found[name], flush=True)
         if not arguments.tiny:
-            # After each, since each takes an hour.
-            judgement = {"weights_sha256": sha256_file(first / WEIGHTS), "modes": list(SETTINGS), "protocol": protocol}
-            write_json(told, {**judgement, "encoders": found})
+            # After each, since each takes an hour; in the order of the call, and then what else is known.
+            encoders = {each: found[each] for each in [*named, *found] if each in found}
+            judgement = {"weights_sha256": digests[first.name], "modes": list(SETTINGS), "protocol": protocol}
+            write_json(told, {**judgement, "encoders": encoders})
             card = first / "README.md"
             if card.exists():
                 write_text(card, tell_judgement(card.read_text(encoding="utf-8"), read_json(told)))

@@ -69,7 +69,9 @@ def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: 
         save_file(weights, part, metadata={"info": json.dumps(made_from, sort_keys=True)})
     lines = [",".join(rows[0]), *(",".join(map(repr, row.values())) for row in rows)]
     write_text(folder / "history.csv", "\n".join(lines) + "\n")
-    write_json(folder / "costs.json", {"seconds": 20.0, "tokens_per_second": 30_000.0, "peak_memory_mb": 600.0})
+    write_json(
+        folder / "costs.json", {"timed": timed, "seconds": 20.0, "tokens_per_second": 30_000.0, "peak_memory_mb": 600.0}
+    )
     with whole_file(folder / "predictions.npy") as part, open(part, "wb") as file:
         np.save(file, predictions)
     result = {

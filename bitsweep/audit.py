@@ -94,7 +94,7 @@ def check_records(folder: Path, settings: dict, records: Path) -> None:
     if told := changes(read_json(snapshot), settings):
         raise UserError(
             f"{folder} was made with other settings ({told[0]}), and Snakemake's records of it are not here: copy "
-            f".snakemake with it, give the experiment another name, or delete {folder}."
+            f".snakemake with it, take another name (experiment, or pretrain.model), or delete {folder}."
         )
 
 

@@ -6,8 +6,9 @@ The numbers are bounds for a cluster's scheduler, not forecasts; `benchmarks/dem
 import contextlib
 import json
 import math
+import os
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +74,23 @@ def find_shape(settings: Settings, prepared: Path) -> Shape:
 class Demand:
     """What the runs of an experiment ask for; a run is its cell of the grid, as it stands in paths."""
 
-    def __init__(self, settings: Settings, shape: Shape, rows: Path | None = None, rows_of: str = "") -> None:
-        """`rows` is the file with the sizes of the splits, once split_data has written it for what `rows_of` names."""
+    def __init__(
+        self,
+        settings: Settings,
+        shape: Shape,
+        rows: Path | None = None,
+        rows_of: str = "",
+        sources: Sequence[str] = (),
+    ) -> None:
+        """`rows` is the file with the sizes of the splits, once split_data has written it for what `rows_of` names.
+
+        `sources` are the user's own files that the rows are from.
+        """
         self.settings = settings
         self.shape = shape
         self.rows = rows
         self.rows_of = rows_of
+        self.sources = sources
         self.sizes: dict[str, int] = {}
         # How much longer runs take than predicted; None until one has been measured.
         self.measured: float | None = None
@@ -107,9 +119,10 @@ class Demand:
             return limit
         if not self.sizes and self.rows:
             with contextlib.suppress(OSError, ValueError, KeyError):
-                sizes = json.loads(self.rows.read_text(encoding="utf-8"))
+                sizes, counted = json.loads(self.rows.read_text(encoding="utf-8")), self.rows.stat().st_mtime
                 # Not those of data of before.
-                self.sizes = sizes if sizes["rows_of"] == self.rows_of else {}
+                if sizes["rows_of"] == self.rows_of and all(os.stat(file).st_mtime <= counted for file in self.sources):
+                    self.sizes = sizes
         return self.sizes.get(split, UNKNOWN_ROWS // 5 if split == "validation" else UNKNOWN_ROWS)
 
     def example_operations(self) -> float:

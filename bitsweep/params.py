@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -87,12 +88,15 @@ def timed_key(settings: Settings, encoder: str, rows: str) -> str:
     `encoder` is what `encoder_text` gives, `rows` what `split_key` gives.
     """
     limit, training = settings.limit, settings.training.model_dump()
-    return key_of([encoder, rows, limit.train, limit.validation, settings.max_length, training])
+    # Their content has no part in `rows`.
+    files = [(file.st_size, file.st_mtime_ns) for file in map(os.stat, filter(os.path.exists, local_files(settings)))]
+    return key_of([encoder, rows, files, limit.train, limit.validation, settings.max_length, training])
 
 
-def snapshot(settings: Section, scripts: Iterable[str]) -> dict:
-    """What results depend on: settings, and the code of the scripts that made them."""
-    return {**settings.model_dump(), "code": {script: fingerprint(script) for script in scripts}}
+def snapshot(settings: Section, scripts: Iterable[str], without: Iterable[str] = ()) -> dict:
+    """What results depend on: settings, but for keys that only tell, and the code of the scripts that made them."""
+    code = {script: fingerprint(script) for script in scripts}
+    return {**settings.model_dump(exclude=set(without)), "code": code}
 
 
 def limits_text(settings: Settings) -> str:

@@ -30,6 +30,8 @@ SCRIPTS = (
     "read_teacher",
     "write_student",
 )
+# What only the model card tells.
+TOLD_KEYS = ("licence", "language", "base_model", "about")
 
 
 class Part(Section):

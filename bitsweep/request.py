@@ -119,7 +119,8 @@ def check_output(output: str | None, given: str, results: str) -> str:
             raise UserError(
                 f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another."
             )
-        inputs = recorded_inputs(Path(output), records)
+        # Besides the classifier.
+        inputs = [path for path in recorded_inputs(Path(output), records) if not path.startswith(f"{results}/")]
         if inputs and not any(Path(path).resolve() == Path(given).resolve() for path in inputs):
             raise UserError(
                 f"output is {output!r}, which has the predictions for another file, {inputs[0]!r}: name another "

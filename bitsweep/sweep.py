@@ -30,6 +30,7 @@ class Sweep:
         self.sources = sources
         self.settings = settings
         self.looked_over = False
+        self.refusal: UserError | None = None
         self.lock = None
 
     def take_lock(self) -> None:
@@ -37,18 +38,25 @@ class Sweep:
         message = f"Another call works on {self.results} in this folder: wait for its end, or stop it, and call again."
         self.lock = take(self.results / ".lock", message)
 
-    def look_over(self) -> None:
+    def look_over(self, later: bool = False) -> None:
         """Sets damaged files and failed runs aside, unless another sweep is at work on them.
 
-        Raises UserError where the results were made with other settings and Snakemake cannot know it, and where a split
-        has fewer rows than its limit.
+        Raises UserError where the results were made with other settings and Snakemake cannot know it, or lets `start`
+        raise it `later`, and where a split has fewer rows than its limit.
         """
         if self.results.exists():
             try:
                 self.take_lock()
             except UserError:
                 return
-            check_records(self.results, self.settings, Path(".snakemake"))
+            try:
+                check_records(self.results, self.settings, Path(".snakemake"))
+            except UserError as error:
+                if not later:
+                    raise
+                self.refusal = error
+                self.lock.close()
+                return
             folders = (self.results / "runs", self.results / "study" / "runs")
             failed = [sentence for folder in folders for sentence in set_aside_failed(folder)]
             for sentence in [*set_aside_damaged(self.results), *failed]:
@@ -83,6 +91,8 @@ class Sweep:
 
         Those in a Slurm cluster are cancelled.
         """
+        if self.refusal:
+            raise self.refusal
         patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:

@@ -34,7 +34,15 @@ from bitsweep.params import (
     timed_key,
 )
 from bitsweep.config import load_settings
-from bitsweep.pretrain_settings import SCRIPTS, check_sources, corpus_files, corpus_text, load_pretraining, teacher_text
+from bitsweep.pretrain_settings import (
+    SCRIPTS,
+    TOLD_KEYS,
+    check_sources,
+    corpus_files,
+    corpus_text,
+    load_pretraining,
+    teacher_text,
+)
 from bitsweep.request import check_names, check_targets, part_config, read_request
 from bitsweep.slurm import check_reachable, note_job
 from bitsweep.sweep import Sweep
@@ -105,7 +113,9 @@ if SETTINGS.study:
     STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # What runs ask of a machine or a cluster.
-DEMAND = Demand(SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"), SPLIT_KEY)
+DEMAND = Demand(
+    SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"), SPLIT_KEY, local_files(SETTINGS)
+)
 
 # The source's own splits besides the labelled rows.
 OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
@@ -231,7 +241,7 @@ def group_of_runs(wildcards):
 MADE_BY = snapshot(SETTINGS, set(scripts()) - set(SCRIPTS)) | {"encoder_files": ENCODER_TEXT}
 SWEEP = Sweep(RESULTS, SPLIT_KEY, MADE_BY, limits_text(SETTINGS), local_files(SETTINGS))
 # And a pretraining works on no experiment.
-MAKING = Sweep(PRETRAIN, "", snapshot(PRETRAINING, SCRIPTS), "{}", []) if PRETRAINING else None
+MAKING = Sweep(PRETRAIN, "", snapshot(PRETRAINING, SCRIPTS, TOLD_KEYS), "{}", []) if PRETRAINING else None
 
 try:
     REQUEST = read_request(ASKED, SETTINGS, RESULTS) if ASKED else None
@@ -241,8 +251,11 @@ except UserError as error:
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:
     try:
-        for work in filter(None, [SWEEP, MAKING]):
-            work.look_over()
+        SWEEP.look_over()
+        if MAKING:
+            # Snakemake knows its targets only later.
+            asked = ONLY_PRETRAINS or {"pretrain", *SCRIPTS} & set(sys.argv)
+            MAKING.look_over(later=not asked)
         limit = workflow.global_resources.get("gpu_percent")
         share_gpus(limit and limit.value)
     except UserError as error:

@@ -1,7 +1,8 @@
 # From the source to tokenized splits.
 # Needs: the installed package, files, addresses or the Hub that the config names; the encoder's folder or the Hub.
 # Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, data/examination.json, tokens/, checked/<mode>.txt
-# Only fetch_data and fetch_encoder (and fetch_teacher of a pretraining) use the network, and only where the config names addresses or the Hub.
+# Only fetch_data and fetch_encoder (and fetch_teacher of a pretraining) use the network, and only where the config names
+# addresses or the Hub.
 
 
 rule fetch_data:

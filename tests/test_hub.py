@@ -192,7 +192,7 @@ from bitsweep.environment import prepare_jobs
 
 # Snakemake reads the workflow again in each job.
 for _ in range(2):
-    prepare_jobs(".", "results/x", "{}", "")
+    prepare_jobs(".", "results/x", None, "{}", "")
 from huggingface_hub import is_offline_mode
 
 print(is_offline_mode())

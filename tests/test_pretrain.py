@@ -1,6 +1,7 @@
 """An encoder is made from texts and a teacher: from nothing that is held out, resumable, and ready to fine-tune."""
 
 import json
+import shutil
 
 import jsonschema
 import numpy as np
@@ -78,14 +79,25 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     assert np.isfinite(history).all(axis=None)
     assert (folder / "results/pretrain-mine/losses.svg").stat().st_size > 1000
     assert workspace.plan("pretrain", "--configfile", "mine.yaml") == set()
-    # It was no work on the default experiment.
-    assert not (folder / "results" / "imdb-subset").exists()
     # As sweeps read it.
     prepare_encoder(folder / "models/mine", "models/mine", folder / "prepared")
     model = build_classifier(folder / "prepared", 2, 1)
     assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
     learnt = weights["encoder.layer.0.output.dense.weight"].float()
     assert torch.equal(model.bert.encoder.layer[0].output.dense.weight, learnt)
+    # Without Snakemake's records it is taken for what other settings make; that keeps no experiment from starting.
+    shutil.move(folder / ".snakemake", folder / "elsewhere")
+    changed = {"pretrain": {**SMALL, "epochs": 3, "about": "Changed."}}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(changed))
+    experiment = yaml.safe_load((ROOT / "configs/small.yaml").read_text())
+    (folder / "both.yaml").write_text(yaml.safe_dump({**experiment, **changed}))
+    assert workspace.jobs("--configfile", "both.yaml")["train_run"] == 8
+    done = workspace.snakemake("plot_pretraining", "--cores", "2", "--configfile", "mine.yaml")
+    assert done.returncode != 0
+    assert "results/pretrain-mine was made with other settings (epochs was 2 and is 3)" in done.stdout
+    shutil.rmtree(folder / ".snakemake")
+    shutil.move(folder / "elsewhere", folder / ".snakemake")
+    assert not (folder / "results" / "imdb-subset").exists()
     # What is damaged is made anew once it is needed.
     with (folder / "results/pretrain-mine/codes.safetensors").open("r+b") as file:
         file.truncate(100)

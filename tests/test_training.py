@@ -295,6 +295,19 @@ def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(enco
         gradients(0)
 
 
+@pytest.mark.parametrize(
+    ("words", "memory"),
+    [
+        ("could not create a primitive", True),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes.", True),
+        ("could not create a primitive descriptor for the matmul primitive", False),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_lack_of_memory_is_told_from_what_cannot_be_computed(words, memory):
+    assert batches.is_out_of_memory(RuntimeError(words)) is memory
+
+
 def test_every_dropout_of_the_encoder_is_on_in_training_and_off_in_evaluation(encoder):
     model = build_classifier(encoder, 2, 1)
     expected = sum(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
