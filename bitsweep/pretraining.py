@@ -7,9 +7,10 @@ asked of the encoder, by heads that are thrown away afterwards, but for the last
 - of some masked tokens the piece (through the word embeddings),
 - of [CLS] the teacher's vector of the window, and
 - the code of the whole text that the window is from (`document_codes.py`),
-- of the pooler's units mixtures of that code's leading directions, drawn at random. A classifier's head is drawn at
-  random too: with few directions spread over all units each head reads some of every one, and the biases before it can
-  choose among them.
+- of the pooler's units mixtures of that code's leading directions, drawn at random. The direction along which the texts
+  fall into two groups (`pursuit.py`) weighs most: what a corpus is divided by, its readers are likely to ask for. A
+  classifier's head is drawn at random too: it reads some of every direction, and the biases before it choose among
+  the units, for which these have to differ.
 """
 
 import math
@@ -27,6 +28,7 @@ from bitsweep.checkpoint import Checkpoint
 from bitsweep.components import whitening
 from bitsweep.errors import UserError
 from bitsweep.optimizer import AdamW
+from bitsweep.pursuit import two_humped
 from bitsweep.seeding import generator, stream_key
 from bitsweep.teacher import Machine
 from bitsweep.tokens import Tokens
@@ -39,8 +41,9 @@ WIDTHS = (24, 48, 96, 128, 192, 256, 320, 384, 448, 512)
 CUT, SHORTEST = 0.5, 16
 # Of masked pieces 80 % become [MASK], 10 % another piece, 10 % stay; the piece itself is asked of PREDICTED a step.
 MASKED, PREDICTED = 0.15, 256
-# Directions of a text's code that the pooler's units mix, and how large the mixtures are before tanh.
-POOLED, MIXTURE = 8, 0.8
+# Directions of a text's code that the pooler's units mix, how much more the one of two groups weighs, and how large the
+# mixtures are before tanh.
+POOLED, DIVIDING, MIXTURE = 32, 5.0, 0.8
 WEIGHTS = {"tokens": 1.0, "pieces": 0.2, "vector": 1.0, "code": 1.0, "pooler": 2.0}
 WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
 # Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history.
@@ -89,13 +92,18 @@ def whitened(vectors: torch.Tensor, size: int) -> torch.Tensor:
     return (centred @ whitening(centred.T @ centred / len(centred), size)).float()
 
 
-def pooler_targets(codes: torch.Tensor, spread: torch.Tensor, size: int, seed: int) -> torch.Tensor:
-    """For each of `size` units of the pooler a random mixture of the codes' leading directions: (texts, size)."""
-    directions = min(POOLED, codes.shape[1])
-    weights = spread[:directions] / spread[:directions].square().mean().sqrt()
-    drawn = generator(seed, "mixtures").standard_normal((directions, size), dtype=np.float32) / math.sqrt(directions)
-    leading = (codes[:, :directions] * weights).clamp(-3, 3)
-    return torch.tanh(MIXTURE * leading @ torch.from_numpy(drawn))
+def pooler_targets(codes: torch.Tensor, coded: torch.Tensor, size: int, seed: int) -> torch.Tensor:
+    """For each of `size` units of the pooler a random mixture of the codes' leading directions: (texts, size).
+
+    They are turned so that the first is the one along which the `coded` texts fall into two groups.
+    """
+    leading = codes[:, :POOLED].double().numpy()
+    dividing = two_humped(leading[coded.numpy()], seed)
+    turned = leading @ np.column_stack([dividing, np.linalg.svd(dividing[:, None])[0][:, 1:]])
+    weights = np.where(np.arange(len(dividing)) == 0, DIVIDING, 1.0)
+    drawn = generator(seed, "mixtures").standard_normal((len(dividing), size))
+    mixtures = (turned.clip(-3, 3) * weights) @ drawn / np.linalg.norm(weights)
+    return torch.from_numpy(np.tanh(MIXTURE * mixtures)).float()
 
 
 class Heads(nn.Module):

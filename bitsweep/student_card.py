@@ -46,7 +46,8 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         "masked. Asked of it, by heads that are thrown away: the teacher's last hidden state of each token "
         "(principal components, whitened); masked pieces; the mean of the teacher's hidden states; the code of the "
         f"whole text (latent semantic analysis: {made['directions']} directions). The pooler's units learn random "
-        f"mixtures of the {min(POOLED, made['directions'])} leading directions of that code.",
+        f"mixtures of the {min(POOLED, made['directions'])} leading directions of that code, above all of the one "
+        "along which the texts fall into two groups (projection pursuit: the least kurtosis).",
         f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
         f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g}, falling "
         f"linearly; {made['precision']} products, seed {settings['seed']}, {settings['threads']} thread(s).",

@@ -29,7 +29,7 @@ def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, s
         vectors=whitened(vectors, min(size, vectors.shape[1])),
         # Leading directions say more of a text, and get more of the loss.
         codes=codes["codes"].clamp(-4, 4) * codes["spread"].sqrt(),
-        mixtures=pooler_targets(codes["codes"], codes["spread"], size, seed),
+        mixtures=pooler_targets(codes["codes"], codes["coded"], size, seed),
         coded=codes["coded"],
     )
 

@@ -20,6 +20,7 @@ from bitsweep.locking import take
 from bitsweep.model import build_classifier
 from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
 from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
+from bitsweep.pursuit import two_humped
 from bitsweep.student import build_student, student_config
 from bitsweep.student_card import tell_judgement
 from bitsweep.teacher import Machine
@@ -117,7 +118,7 @@ def make_pretraining(checkpoint: Checkpoint | None) -> Pretraining:
         tokens=torch.randn(int(windows.offsets[-1]), 16, generator=draw).half(),
         vectors=torch.randn(len(windows), 16, generator=draw),
         codes=codes * spread.sqrt(),
-        mixtures=pooler_targets(codes, spread, 32, 1),
+        mixtures=pooler_targets(codes, coded, 32, 1),
         coded=coded,
     )
     shape = SMALL["student"]
@@ -223,6 +224,33 @@ def test_the_leading_direction_of_codes_tells_what_kind_of_text_it_is():
     sides = codes[:60, 0] > 0
     assert (sides[::2] == sides[0]).all()
     assert (sides[1::2] == ~sides[0]).all()
+
+
+def test_the_direction_along_which_points_fall_into_two_groups_is_found():
+    draw = np.random.default_rng(0)
+    points, groups = draw.standard_normal((2000, 20)), draw.choice([-1.0, 1.0], 2000)
+    # Mostly among the columns that vary most.
+    direction = draw.standard_normal(20) * np.repeat([1.0, 0.3], [8, 12])
+    direction /= np.linalg.norm(direction)
+    # Along it, the points are in two humps, of variance 1 in all.
+    points += np.outer(0.9 * groups + (np.sqrt(1 - 0.9**2) - 1) * (points @ direction), direction)
+    found = two_humped(points, 1)
+    assert abs(found @ direction) > 0.98
+    assert found[np.abs(found).argmax()] > 0
+    assert abs(np.corrcoef(points @ found, groups)[0, 1]) > 0.85
+
+
+def test_the_pooler_s_units_carry_above_all_what_divides_the_texts():
+    draw = np.random.default_rng(0)
+    codes, groups = draw.standard_normal((2000, 40)), draw.choice([-1.0, 1.0], 2000)
+    codes[:, 2] = 0.9 * groups + 0.4 * codes[:, 2]
+    coded = torch.ones(2000, dtype=torch.bool)
+    mixtures = pooler_targets(torch.from_numpy(codes / codes.std(0)).float(), coded, 64, 1)
+    assert mixtures.shape == (2000, 64)
+    shares = np.abs([np.corrcoef(mixtures[:, unit], groups)[0, 1] for unit in range(64)])
+    assert np.median(shares) > 0.4
+    # But they are no copies of each other.
+    assert np.linalg.matrix_rank(np.corrcoef(mixtures.T.numpy()), tol=0.1) > 20
 
 
 def test_long_texts_become_windows_of_like_lengths():
