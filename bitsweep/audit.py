@@ -65,6 +65,7 @@ def recorded_inputs(output: Path, records: Path) -> list[str]:
 
 
 def records_of(output: Path, records: Path) -> Iterator[Path]:
+    """The files in which Snakemake's records tell of an output: how it was made, or that it was begun."""
     name = base64.urlsafe_b64encode(str(output).encode()).decode()
     for folder in (records / "metadata", records / "incomplete"):
         if folder.is_dir():
