@@ -284,7 +284,6 @@ def test_tables_for_papers():
     assert r"\begin{tabular}{ll}" in to_latex(table[:0])
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="no git on this machine")
 def test_the_commit_is_the_workflow_s_own(tmp_path):
     assert commit_of(tmp_path) is None
     git = ["git", "-c", "user.name=name", "-c", "user.email=mail"]
