@@ -41,8 +41,9 @@ class Teacher:
         self.model = BertModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, add_pooling_layer=False
         )
-        self.model.eval()
         prepare(self.model, machine)
+        # Not before: the layers of dropout are new.
+        self.model.eval()
         self.machine = machine
 
     @torch.inference_mode()
