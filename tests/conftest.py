@@ -114,6 +114,11 @@ def count_jobs(output: str) -> dict[str, int]:
     return counts
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores, since a third of the time tests wait, for Slurm above all."""
+    return min((os.cpu_count() or 1) + 1, 4)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts first what mostly waits, so that in another process of pytest-xdist other tests run meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
