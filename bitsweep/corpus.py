@@ -1,6 +1,5 @@
 """Texts without labels to pretrain on: read, tokenized, and cut into windows that the student can read."""
 
-import importlib.metadata
 import re
 from pathlib import Path
 
@@ -47,7 +46,7 @@ def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):
             raise UserError(f"{table.place(row)} {wrong}: mend or remove it ({key}.text names the column).")
-    if entry.get("split"):
+    if entry.get("split") and texts:
         # As labelled rows are split, so that the same rows train; the labels themselves have no part in it.
         rows = pd.DataFrame({"text": texts, "label": 0})
         share, seed = entry["split"]["held_out"], entry["split"]["seed"]
@@ -105,6 +104,10 @@ def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-def find_package_folder(package: str, path: str) -> Path:
-    """A folder of an installed package."""
-    return Path(str(importlib.metadata.distribution(package).locate_file(path)))
+def mask_of(tokenizer: Tokenizer, config: dict) -> int:
+    """The id of the token that hides a piece; `config` is the tokenizer's. Raises UserError where there is none."""
+    name = config.get("mask_token") or "[MASK]"
+    mask = tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name)
+    if mask is None:
+        raise UserError("pretrain.teacher has a tokenizer without a mask token: name another teacher.")
+    return mask

@@ -33,7 +33,8 @@ def document_codes(windows: Tokens, seed: int) -> tuple[np.ndarray, np.ndarray, 
     if size < 1:
         raise UserError("pretrain.corpus has too few texts that share words with others: add texts.")
     # One direction more: the first is the mean text, which is taken out.
-    _, _, directions = randomized_svd(weighted[coded], size + 1, n_iter=4, random_state=seed)
+    # It takes seeds of 32 bits.
+    _, _, directions = randomized_svd(weighted[coded], size + 1, n_iter=4, random_state=seed % 2**32)
     codes = weighted @ directions.T
     codes = codes - codes[coded].mean(0)
     variances, vectors = leading_components(torch.from_numpy(codes[coded].T @ codes[coded] / coded.sum()), size)

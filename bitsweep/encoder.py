@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import shutil
 import tempfile
@@ -267,3 +268,21 @@ def save_weights(model: PreTrainedModel, absent: set[str], name: str, target: Pa
         raise UserError(f"{name} has no weights for its architecture: take other files.")
     with whole_file(target / WEIGHTS) as part:
         save_file(pretrained, part)
+
+
+def check_teacher(teacher: dict, **shape: int) -> None:
+    """Raises UserError where a teacher of this config.json cannot teach a student of this hidden_size and positions."""
+    if teacher["model_type"] != "bert":
+        raise UserError(
+            f"pretrain.teacher has model_type {teacher['model_type']!r}, but the student is a BERT with its teacher's "
+            "tokens: name one of model_type bert."
+        )
+    for key, size in shape.items():
+        theirs = teacher.get("max_position_embeddings" if key == "positions" else key, size)
+        if size > theirs:
+            raise UserError(f"pretrain.student.{key} is {size}, but the teacher has {theirs}: lower it.")
+
+
+def find_package_folder(package: str, path: str) -> Path:
+    """A folder of an installed package."""
+    return Path(str(importlib.metadata.distribution(package).locate_file(path)))

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from bitsweep.config import check_installed, describe_key, explain
-from bitsweep.encoder import choose_files
+from bitsweep.encoder import check_teacher, choose_files, find_package_folder
 from bitsweep.errors import UserError
-from bitsweep.files import canonical_json, sha256_file, write_text
+from bitsweep.files import WEIGHTS, canonical_json, read_json, sha256_file, write_text
 from bitsweep.kept import key_of
 from bitsweep.params import folder_text
 from bitsweep.reading import SUFFIXES, suffix_of
@@ -56,7 +56,7 @@ class PackageTexts(Section):
     version: Text
     """Its version: another one may carry other data."""
     file: Text
-    """The path of the CSV file, or of another kind that `files` takes, in the package's installation."""
+    """The path of the file, CSV, TSV, JSON lines or Parquet, in the package's installation."""
     where: dict[str, Text] = Field(default_factory=dict)
     """Only rows whose columns have these values are taken."""
     text: Text = "text"
@@ -140,7 +140,7 @@ class Pretraining(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """The number format of matrix products: auto measures once and takes the faster."""
     threads: Count = 2
-    """Threads of the training: another number gives other weights, of like worth."""
+    """Threads of the training: another number gives other weights."""
 
     licence: Text | None = None
     """The licence of the encoder, for its model card, as the Hub spells them."""
@@ -167,17 +167,28 @@ def load_pretraining(section: object) -> Pretraining:
 
 def check_sources(settings: Pretraining) -> None:
     """Raises UserError where the texts or the teacher are not where the settings say."""
+    card = Path(settings.model) / "README.md"
+    if Path(settings.model, WEIGHTS).exists() and "\n- bitsweep\n" not in (card.read_text() if card.exists() else ""):
+        raise UserError(
+            f"pretrain.model is {settings.model!r}, a folder with a model that `snakemake pretrain` did not make: name "
+            "another folder, or move that one away."
+        )
     for index, texts in enumerate(settings.corpus):
         check_texts(texts, f"pretrain.corpus[{index}]")
     teacher, key = settings.teacher, "pretrain.teacher"
     if isinstance(teacher, PackageEncoder):
         check_installed(teacher.package, teacher.version, f"{teacher.path}/config.json", key, "path", "--no-deps ")
+        folder = find_package_folder(teacher.package, teacher.path)
     elif isinstance(teacher, FolderEncoder):
         if Path(teacher.path).resolve() == Path(settings.model).resolve():
             raise UserError(f"pretrain.model is {settings.model!r}, the teacher's folder: name another one.")
         if not Path(teacher.path).is_dir():
             raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
         choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
+        folder = Path(teacher.path)
+    # The Hub's, and an old one that does not say what it is, are looked at once they are fetched.
+    if not isinstance(teacher, HubTeacher) and "model_type" in (config := read_json(folder / "config.json")):
+        check_teacher(config, hidden_size=settings.student.hidden_size, positions=settings.student.positions)
 
 
 def corpus_files(settings: Pretraining) -> list[str]:
@@ -207,6 +218,11 @@ def teacher_text(settings: Pretraining) -> str:
 def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
     if isinstance(texts, PackageTexts):
         check_installed(texts.package, texts.version, texts.file, key, "file")
+        if suffix_of(texts.file) is None:
+            raise UserError(
+                f"{key}.file is {texts.file!r}, of no kind that can be read: name one that ends in one of "
+                f"{', '.join(SUFFIXES)}."
+            )
         return
     path = Path(texts.path)
     if set(texts.path) & set("{}"):
@@ -224,11 +240,10 @@ def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
 
 def explain_detail(detail: dict) -> str:
     """One of pydantic's errors as a sentence."""
-    # Without the names of the unions' branches.
-    location = [part for part in detail["loc"] if part not in ("package", "files", "folder", "hub")]
-    if detail["loc"][-1:] == ("package",):
-        location.append("package")
-    location = ("pretrain", *location)
+    location = list(detail["loc"])
+    # Without the name of the union's branch, which stands behind the union's place.
+    branch = {"corpus": 2, "teacher": 1}.get(location[0], len(location))
+    location = ("pretrain", *location[:branch], *location[branch + 1 :])
     if detail["type"] != "extra_forbidden":
         return explain({**detail, "loc": location}).replace("config.schema.json", "pretrain.schema.json")
     if location[-2:] == ("split", "stratified"):

@@ -52,13 +52,13 @@ WARM_UP, ROW = 400, 100
 
 @dataclass(frozen=True)
 class Special:
-    """The ids of the tokenizer's own tokens; pieces from `first_word` on may stand in for another."""
+    """The ids of the tokenizer's own tokens; pieces from `words[0]` on, and before `words[1]`, stand in for others."""
 
     first: int
     last: int
     mask: int
     padding: int
-    first_word: int
+    words: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -299,6 +299,6 @@ class Pretraining:
         if not chosen.any():
             chosen[0, 1] = True
         fate = draw.random(pieces.shape)
-        others = draw.integers(self.special.first_word, self.model.config.vocab_size, pieces.shape)
+        others = draw.integers(*self.special.words, pieces.shape)
         shown = np.where(chosen & (fate < 0.8), self.special.mask, pieces)
         return chosen, np.where(chosen & (fate >= 0.9), others, shown)

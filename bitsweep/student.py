@@ -6,7 +6,6 @@ import torch
 from safetensors.torch import load_file
 
 from bitsweep.components import leading_components
-from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS
 from bitsweep.seeding import stream_key
 
@@ -15,20 +14,9 @@ WORDS, POSITIONS = 0.05, 0.02
 
 
 def student_config(shape: dict, teacher: dict):
-    """transformers' config of a student;
-
-    `shape` is the config's section, `teacher` the teacher's config.json. Raises UserError.
-    """
+    """transformers' config of a student; `shape` is the config's section, `teacher` the teacher's config.json."""
     from transformers import BertConfig
 
-    if teacher["model_type"] != "bert":
-        raise UserError(
-            f"pretrain.teacher has model_type {teacher['model_type']!r}, but the student is a BERT with its teacher's "
-            "tokens: name one of model_type bert."
-        )
-    for key, theirs in (("hidden_size", "hidden_size"), ("positions", "max_position_embeddings")):
-        if shape[key] > teacher[theirs]:
-            raise UserError(f"pretrain.student.{key} is {shape[key]}, but the teacher has {teacher[theirs]}: lower it.")
     return BertConfig(
         vocab_size=teacher["vocab_size"],
         hidden_size=shape["hidden_size"],
@@ -43,7 +31,7 @@ def student_config(shape: dict, teacher: dict):
 def build_student(config, teacher: Path | None, seed: int) -> torch.nn.Module:
     """A BERT with a pooler, float32: at random, but for its embeddings where a teacher's folder is given.
 
-    Those are the teacher's on their leading principal components.
+    Those are the teacher's on the leading principal components of its word embeddings.
     """
     from transformers import BertModel
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from huggingface_hub import ModelCardData
 
-from bitsweep.pretraining import CUT, MASKED, POOLED, STEP_TOKENS, WEIGHTS
+from bitsweep.pretraining import CUT, MASKED, MAX_GRAD_NORM, POOLED, STEP_TOKENS, WARM_UP, WEIGHT_DECAY, WEIGHTS
 
 WORTH = "## What it is worth"
 # What a person calls the losses.
@@ -40,17 +40,20 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         f"{made['texts']:,} texts in {made['windows']:,} windows, {made['tokens']:,} tokens. No label was read. The "
         f"teacher is {made['teacher']}.",
         "",
-        f"- Start: words and positions from the teacher's embeddings on their {student['hidden_size']} leading "
-        "principal components; all else at random.",
+        f"- Start: words and positions from the teacher's embeddings on the {student['hidden_size']} leading principal "
+        "components of its words; all else at random.",
         f"- Each window is read once an epoch, with probability {CUT:g} only a part of it, {MASKED:.0%} of the pieces "
         "masked. Asked of it, by heads that are thrown away: the teacher's last hidden state of each token "
         "(principal components, whitened); masked pieces; the mean of the teacher's hidden states; the code of the "
-        f"whole text (latent semantic analysis: {made['directions']} directions). The pooler's units learn random "
-        f"mixtures of the {min(POOLED, made['directions'])} leading directions of that code, above all of the one "
-        "along which the texts fall into two groups (projection pursuit: the least kurtosis).",
+        f"whole text (latent semantic analysis: {made['directions']} directions; {made['coded']:,} texts are long "
+        "enough to have one). The pooler's units learn random mixtures of the "
+        f"{min(POOLED, made['directions'])} leading directions of that code, above all of the one along which the "
+        "texts fall into two groups (projection pursuit: the least kurtosis).",
         f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
-        f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g}, falling "
-        f"linearly; {made['precision']} products, seed {settings['seed']}, {settings['threads']} thread(s).",
+        f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g} after at most "
+        f"{WARM_UP} steps, then falling linearly, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
+        f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, {settings['threads']} "
+        "thread(s).",
         "",
         f"| loss | weight | first {int(history['step'].iloc[0])} steps | last ones |",
         "|---|---|---|---|",

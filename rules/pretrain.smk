@@ -16,12 +16,10 @@ rule fetch_teacher:
         "../envs/bitsweep.yaml"
     params:
         teacher=lambda wildcards: teacher_text(PRETRAINING),
-        student=canonical_json(PRETRAINING.student.model_dump()),
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("fetch_teacher"),
     shell:
-        "python -m scripts.fetch_teacher --teacher {params.teacher:q} --student {params.student:q}"
-        " --output {params.folder:q} > {log:q} 2>&1"
+        "python -m scripts.fetch_teacher --teacher {params.teacher:q} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule read_corpus:

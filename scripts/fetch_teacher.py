@@ -6,11 +6,10 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bitsweep.corpus import find_package_folder, special_ends
-from bitsweep.encoder import prepare_encoder
+from bitsweep.corpus import mask_of, special_ends
+from bitsweep.encoder import check_teacher, find_package_folder, prepare_encoder
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file
-from bitsweep.student import student_config
 
 
 def free_tokenizer(path: Path) -> None:
@@ -19,6 +18,7 @@ def free_tokenizer(path: Path) -> None:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     special_ends(tokenizer)
+    mask_of(tokenizer, read_json(path.with_name("tokenizer_config.json")))
     with whole_file(path) as part:
         tokenizer.save(str(part))
 
@@ -26,7 +26,6 @@ def free_tokenizer(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", required=True, type=json.loads, help="the config's pretrain.teacher, as JSON")
-    parser.add_argument("--student", required=True, type=json.loads, help="the config's pretrain.student, as JSON")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     teacher = arguments.teacher
@@ -40,7 +39,7 @@ def main() -> None:
         prepare_encoder(folder, f"{teacher['package']} {teacher['version']}", arguments.output)
     else:
         prepare_encoder(teacher["path"], teacher["path"], arguments.output)
-    student_config(arguments.student, read_json(arguments.output / "config.json"))
+    check_teacher(read_json(arguments.output / "config.json"))
     free_tokenizer(arguments.output / "tokenizer.json")
     print(f"teacher in {arguments.output}")
 

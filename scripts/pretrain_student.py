@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.corpus import special_ends
+from bitsweep.corpus import mask_of, special_ends
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import canonical_json, read_json, sha256_file, whole_file, write_json
 from bitsweep.locking import waited_for
@@ -26,7 +26,7 @@ def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, s
     vectors = torch.cat([part["vectors"] for part in read])
     return Targets(
         tokens=torch.cat([part["tokens"] for part in read]),
-        vectors=whitened(vectors, min(size, vectors.shape[1])),
+        vectors=whitened(vectors, size),
         # Leading directions say more of a text, and get more of the loss.
         codes=codes["codes"].clamp(-4, 4) * codes["spread"].sqrt(),
         mixtures=pooler_targets(codes["codes"], codes["coded"], size, seed),
@@ -34,11 +34,15 @@ def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, s
     )
 
 
-def special_tokens(teacher: Path, padding: int) -> Special:
+def special_tokens(teacher: Path, padding: int, vocabulary: int) -> Special:
+    """The special tokens of a teacher, which are at its vocabulary's start (BERT's own), end, or both."""
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     first, last = special_ends(tokenizer)
-    mask = tokenizer.token_to_id(read_json(teacher / "tokenizer_config.json").get("mask_token") or "[MASK]")
-    return Special(first, last, mask, padding, first_word=max(first, last, mask) + 1)
+    mask = mask_of(tokenizer, read_json(teacher / "tokenizer_config.json"))
+    special = (first, last, mask, padding)
+    start = 1 + max((token for token in special if token < vocabulary // 2), default=-1)
+    end = min((token for token in special if token >= vocabulary // 2), default=vocabulary)
+    return Special(first, last, mask, padding, words=(start, end))
 
 
 def main() -> None:
@@ -64,7 +68,7 @@ def main() -> None:
     machine = Machine(verdict["precision"], verdict["device"], arguments.threads)
     config = student_config(arguments.student, read_json(arguments.teacher / "config.json"))
     kept = config.hidden_dropout_prob, config.attention_probs_dropout_prob
-    # Each text is read a few times only, so that little can be learnt by heart.
+    # Texts are cut and masked anew each time, so that little can be learnt by heart.
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     model = build_student(config, arguments.teacher, arguments.seed)
     targets = read_targets(arguments.targets, load_file(arguments.codes), config.hidden_size, arguments.seed)
@@ -84,7 +88,7 @@ def main() -> None:
             model,
             load_tokens(arguments.corpus),
             targets,
-            special_tokens(arguments.teacher, config.pad_token_id),
+            special_tokens(arguments.teacher, config.pad_token_id, config.vocab_size),
             arguments.epochs,
             arguments.learning_rate,
             arguments.seed,
@@ -92,6 +96,8 @@ def main() -> None:
             checkpoint,
         )
         history = pretraining.train(log=lambda line: print(line, flush=True))
+        # It stays: of a job whose Snakemake was killed the next call deletes what is written below.
+        pretraining.save()
         with whole_file(arguments.output / "student.safetensors") as part:
             save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, part)
         config.hidden_dropout_prob, config.attention_probs_dropout_prob = kept
@@ -99,7 +105,6 @@ def main() -> None:
         write_json(arguments.output / "config.json", told)
         with whole_file(arguments.output / "history.csv") as part:
             pd.DataFrame(history).to_csv(part, index=False)
-        checkpoint.remove()
 
 
 if __name__ == "__main__":

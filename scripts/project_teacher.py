@@ -5,6 +5,7 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
+from bitsweep.encoder import check_teacher
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file, write_json
 from bitsweep.precision import choose_precision
@@ -21,10 +22,10 @@ def main() -> None:
     parser.add_argument("--precision", required=True, help="auto, float32 or bfloat16")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
+    check_teacher(read_json(arguments.teacher / "config.json"), hidden_size=arguments.size)
     verdict = choose_precision(arguments.precision, "cpu")
-    size = min(arguments.size, read_json(arguments.teacher / "config.json")["hidden_size"])
     teacher = Teacher(arguments.teacher, Machine(verdict["precision"], verdict["device"], 1))
-    found = principal_components(teacher, load_tokens(arguments.corpus), size, arguments.seed)
+    found = principal_components(teacher, load_tokens(arguments.corpus), arguments.size, arguments.seed)
     with whole_file(arguments.output / "projection.safetensors") as part:
         save_file(found, part)
     write_json(arguments.output / "precision.json", verdict)

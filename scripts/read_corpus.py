@@ -7,7 +7,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from bitsweep.corpus import read_corpus, tokenize
+from bitsweep.encoder import check_teacher
 from bitsweep.errors import PRETRAINING, UserError, run
+from bitsweep.files import read_json
 from bitsweep.tokens import save_tokens
 
 # Below this there are no directions to find in the texts.
@@ -21,6 +23,7 @@ def main() -> None:
     parser.add_argument("--positions", required=True, type=int, help="tokens of a window at most")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
+    check_teacher(read_json(arguments.teacher / "config.json"), positions=arguments.positions)
     texts = read_corpus(arguments.corpus)
     windows, owners = tokenize(
         Tokenizer.from_file(str(arguments.teacher / "tokenizer.json")), texts, arguments.positions

@@ -50,7 +50,7 @@ def main() -> None:
     write_json(output / "tokenizer_config.json", {**told, "model_max_length": settings["student"]["positions"]})
     windows = load_tokens(arguments.corpus)
     with safe_open(arguments.codes, framework="pt") as file:
-        directions = file.get_slice("spread").get_shape()[0]
+        directions, coded = file.get_slice("spread").get_shape()[0], int(file.get_tensor("coded").sum())
     made = {
         "name": output.name,
         "teacher": name_teacher(settings["teacher"]),
@@ -58,6 +58,7 @@ def main() -> None:
         "windows": len(windows),
         "tokens": int(windows.offsets[-1]),
         "directions": directions,
+        "coded": coded,
         "precision": read_json(arguments.precision)["precision"],
         "parameters": sum(tensor.numel() for tensor in weights.values()),
         "biases": sum(tensor.numel() for name, tensor in weights.items() if "bias" in name),

