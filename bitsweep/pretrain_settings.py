@@ -3,6 +3,7 @@
 `python -m bitsweep.pretrain_settings` writes `pretrain.schema.json`.
 """
 
+import contextlib
 import difflib
 import json
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from bitsweep.audit import is_recorded
 from bitsweep.config import check_installed, describe_key, explain
-from bitsweep.encoder import check_teacher, choose_files, find_package_folder
+from bitsweep.encoder import INDEX, PICKLES, check_teacher, choose_files, find_package_folder
 from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS, canonical_json, read_json, sha256_file, write_text
 from bitsweep.kept import key_of
@@ -30,6 +32,9 @@ SCRIPTS = (
     "read_teacher",
     "write_student",
 )
+# The sentence of a model card that says what made the model, and files that tell of a model.
+MADE = "`snakemake pretrain` made it"
+MODEL_FILES = ("config.json", WEIGHTS, INDEX, *PICKLES)
 # What only the model card tells.
 TOLD_KEYS = ("licence", "language", "base_model", "about")
 
@@ -167,12 +172,7 @@ def load_pretraining(section: object) -> Pretraining:
 
 def check_sources(settings: Pretraining) -> None:
     """Raises UserError where the texts or the teacher are not where the settings say."""
-    card = Path(settings.model) / "README.md"
-    if Path(settings.model, WEIGHTS).exists() and "\n- bitsweep\n" not in (card.read_text() if card.exists() else ""):
-        raise UserError(
-            f"pretrain.model is {settings.model!r}, a folder with a model that `snakemake pretrain` did not make: name "
-            "another folder, or move that one away."
-        )
+    check_folder(Path(settings.model))
     for index, texts in enumerate(settings.corpus):
         check_texts(texts, f"pretrain.corpus[{index}]")
     teacher, key = settings.teacher, "pretrain.teacher"
@@ -186,9 +186,24 @@ def check_sources(settings: Pretraining) -> None:
             raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
         choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
         folder = Path(teacher.path)
-    # The Hub's, and an old one that does not say what it is, are looked at once they are fetched.
-    if not isinstance(teacher, HubTeacher) and "model_type" in (config := read_json(folder / "config.json")):
-        check_teacher(config, hidden_size=settings.student.hidden_size, positions=settings.student.positions)
+    # The Hub's, and one whose config.json does not say what it is, are looked at by the jobs.
+    with contextlib.suppress(TypeError, ValueError, KeyError):
+        if not isinstance(teacher, HubTeacher):
+            config, student = dict(read_json(folder / "config.json")), settings.student
+            check_teacher(config, hidden_size=student.hidden_size, positions=student.positions)
+
+
+def check_folder(model: Path) -> None:
+    """Raises UserError where a model would be written over that was not pretrained here."""
+    card = model / "README.md"
+    told = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
+    # A first write that was interrupted has left no card, but its begin is on record.
+    known = MADE in told or is_recorded(model / WEIGHTS, Path(".snakemake"))
+    if not known and model.is_dir() and any(path.name in MODEL_FILES for path in model.iterdir()):
+        raise UserError(
+            f"pretrain.model is {str(model)!r}, a folder with a model that `snakemake pretrain` did not make: name "
+            "another folder, or move that one away."
+        )
 
 
 def corpus_files(settings: Pretraining) -> list[str]:
@@ -242,7 +257,7 @@ def explain_detail(detail: dict) -> str:
     """One of pydantic's errors as a sentence."""
     location = list(detail["loc"])
     # Without the name of the union's branch, which stands behind the union's place.
-    branch = {"corpus": 2, "teacher": 1}.get(location[0], len(location))
+    branch = {"corpus": 2, "teacher": 1}.get(location[0] if location else None, len(location))
     location = ("pretrain", *location[:branch], *location[branch + 1 :])
     if detail["type"] != "extra_forbidden":
         return explain({**detail, "loc": location}).replace("config.schema.json", "pretrain.schema.json")

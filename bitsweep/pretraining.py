@@ -131,6 +131,11 @@ class Batch:
     width: int
 
 
+def warm_up(steps: int) -> int:
+    """The steps of a pretraining over which the learning rate is warmed up."""
+    return max(1, min(WARM_UP, steps // 10))
+
+
 def plan_epoch(lengths: np.ndarray, seed: int, epoch: int) -> list[Batch]:
     """The batches of an epoch in their order; every window is read once. `lengths` are those of the windows."""
     draw, pieces = generator(seed, "cuts", epoch), lengths - 2
@@ -176,7 +181,7 @@ class Pretraining:
         model.train()
         self.plans = [len(plan_epoch(windows.lengths, seed, epoch)) for epoch in range(1, epochs + 1)]
         self.steps = sum(self.plans)
-        self.warm_up = max(1, min(WARM_UP, self.steps // 10))
+        self.warm_up = warm_up(self.steps)
         self.progress, self.checkpoint, self.clock = Progress(), checkpoint, time.perf_counter()
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -211,7 +216,9 @@ class Pretraining:
     def train(self, log: Callable[[str], None] = print) -> list[dict]:
         """Trains what is left; returns the history, a row of mean losses for every 100 steps, the last of up to 149."""
         if self.resume():
-            log(f"Going on at the checkpoint: step {self.progress.step + 1} of {self.steps}.")
+            done = self.progress.step
+            ended = f"it had ended, at step {done}." if done == self.steps else f"step {done + 1} of {self.steps}."
+            log(f"Going on at the checkpoint: {ended}")
         before = 0
         for epoch, size in enumerate(self.plans, start=1):
             if self.progress.step < before + size:

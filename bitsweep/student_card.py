@@ -3,7 +3,8 @@
 import pandas as pd
 from huggingface_hub import ModelCardData
 
-from bitsweep.pretraining import CUT, MASKED, MAX_GRAD_NORM, POOLED, STEP_TOKENS, WARM_UP, WEIGHT_DECAY, WEIGHTS
+from bitsweep.pretrain_settings import MADE
+from bitsweep.pretraining import CUT, MASKED, MAX_GRAD_NORM, POOLED, STEP_TOKENS, WEIGHT_DECAY, WEIGHTS
 
 WORTH = "## What it is worth"
 # What a person calls the losses.
@@ -34,7 +35,7 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         f"{made['biases']:,} biases. Weights are stored in float16; load them as float32.",
         "",
         "## How it was made",
-        "`snakemake pretrain` made it, with BitSweep, from:",
+        f"{MADE}, with BitSweep, from:",
         *[f"- {describe_texts(entry)}" for entry in settings["corpus"]],
         "",
         f"{made['texts']:,} texts in {made['windows']:,} windows, {made['tokens']:,} tokens. No label was read. The "
@@ -50,8 +51,8 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         f"{min(POOLED, made['directions'])} leading directions of that code, above all of the one along which the "
         "texts fall into two groups (projection pursuit: the least kurtosis).",
         f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
-        f"{STEP_TOKENS:,} tokens with their padding, highest learning rate {settings['learning_rate']:g} after at most "
-        f"{WARM_UP} steps, then falling linearly, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
+        f"{STEP_TOKENS:,} tokens with their padding, learning rate {settings['learning_rate']:g}, falling linearly to "
+        f"0 and warmed up over {made['warm_up']} steps, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
         f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, {settings['threads']} "
         "thread(s).",
         "",

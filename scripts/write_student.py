@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
+from bitsweep.pretraining import warm_up
 from bitsweep.student_card import tell_judgement, write_card
 from bitsweep.tokens import load_tokens
 
@@ -63,7 +64,8 @@ def main() -> None:
         "parameters": sum(tensor.numel() for tensor in weights.values()),
         "biases": sum(tensor.numel() for name, tensor in weights.items() if "bias" in name),
     }
-    card = write_card(settings, made, pd.read_csv(arguments.student / "history.csv"))
+    history = pd.read_csv(arguments.student / "history.csv")
+    card = write_card(settings, made | {"warm_up": warm_up(int(history["step"].iloc[-1]))}, history)
     if judgement := next(map(read_json, arguments.judgement), None):
         if judgement["weights_sha256"] == sha256_file(output / WEIGHTS):
             card = tell_judgement(card, judgement)

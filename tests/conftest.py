@@ -114,9 +114,10 @@ def count_jobs(output: str) -> dict[str, int]:
     return counts
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """A process more than there are cores, since a third of the time tests wait, for Slurm above all."""
-    return min((os.cpu_count() or 1) + 1, 4)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """A process more than there are cores, at most 4, since a third of the time tests wait, for Slurm above all."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else min((os.cpu_count() or 1) + 1, 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

