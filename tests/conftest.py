@@ -114,12 +114,6 @@ def count_jobs(output: str) -> dict[str, int]:
     return counts
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """A process more than there are cores, at most 4, since a third of the time tests wait, for Slurm above all."""
-    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else min((os.cpu_count() or 1) + 1, 4)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts first what mostly waits, so that in another process of pytest-xdist other tests run meanwhile."""
     items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
