@@ -12,37 +12,27 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class DocstringRemover(ast.NodeTransformer):
-    """Leaves out what computes nothing: docstrings."""
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        self.generic_visit(node)
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            # Strings that stand alone document what is beside them; they compute nothing.
-            body = [part for part in body if not is_string(part)]
-            node.body = body or [ast.Pass()]
-        return node
-
-
 def is_string(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def spell(part: object) -> str:
-    """A syntax tree as text that is the same in every Python: `ast.unparse` and `ast.dump` change with its version."""
+    """What a syntax tree computes, in words of every Python's: `ast.unparse` and `ast.dump` change with its version."""
     if isinstance(part, list):
-        return f"[{', '.join(map(spell, part))}]"
+        return f"[{', '.join([spell(each) for each in part])}]"
     if not isinstance(part, ast.AST):
         return repr(part)
-    fields = dict(ast.iter_fields(part))
-    if isinstance(part, ast.JoinedStr):
-        # Some versions put empty strings between the values of an f-string.
-        fields["values"] = [
-            value for value in part.values if not (isinstance(value, ast.Constant) and value.value == "")
-        ]
-    # Newer versions have fields more, which are empty where code of older ones is read.
-    told = (f"{name}={spell(value)}" for name, value in fields.items() if value is not None and value != [])
+    told = []
+    for name, value in ast.iter_fields(part):
+        if name == "body" and isinstance(value, list):
+            # Strings that stand alone document what is beside them; they compute nothing.
+            value = [each for each in value if not is_string(each)] or [ast.Pass()]
+        elif name == "values" and isinstance(part, ast.JoinedStr):
+            # Some versions put empty strings between the values of an f-string.
+            value = [each for each in value if not (isinstance(each, ast.Constant) and each.value == "")]
+        # Newer versions have fields more, which are empty where code of older ones is read.
+        if value is not None and value != []:
+            told.append(f"{name}={spell(value)}")
     return f"{type(part).__name__}({', '.join(told)})"
 
 
@@ -67,8 +57,7 @@ def module_path(name: str) -> Path | None:
 def normalized(text: str, path: Path) -> tuple[str, set[str]]:
     """What the code in `text` computes, and the local modules that it imports."""
     tree = ast.parse(text, str(path))
-    modules = local_modules(tree)
-    return spell(DocstringRemover().visit(tree)), modules
+    return spell(tree), local_modules(tree)
 
 
 def tracked_files(script: str) -> dict[Path, str]:
