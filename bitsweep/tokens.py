@@ -1,14 +1,20 @@
 """Tokenized splits: ragged arrays in one file, memory-mapped by every run that reads them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from bitsweep.files import whole_file
+
+if TYPE_CHECKING:
+    # Splits are tokenized and counted without the second that torch takes to import.
+    import torch
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,12 @@ class Tokens:
         """Tokens of each example, special ones included: int64 of shape (n,)."""
         return np.diff(self.offsets)
 
-    def to(self, device: str) -> "Tokens":
+    def to(self, device: str) -> Tokens:
         """The same split with its tokens and labels on a device."""
         names = ("input_ids", "token_type_ids", "labels")
         return self if device == "cpu" else replace(self, **{name: getattr(self, name).to(device) for name in names})
 
-    def subset(self, indices: np.ndarray) -> "Tokens":
+    def subset(self, indices: np.ndarray) -> Tokens:
         """The examples at `indices`, in that order, in memory."""
         lengths = self.lengths[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -46,6 +52,8 @@ class Tokens:
 
     def padded(self, indices: np.ndarray, pad_id: int, width: int | None = None) -> dict[str, torch.Tensor]:
         """The examples as a rectangle of shape (len(indices), width or the longest), as the encoder takes them."""
+        import torch
+
         device = self.input_ids.device
         lengths = self.lengths[indices]
         columns = np.arange(width or int(lengths.max()))
@@ -63,14 +71,14 @@ class Tokens:
 def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:
     """Writes `tokenization.Encoding`s and their labels."""
     lengths = [len(encoding.ids) for encoding in encodings]
-    tensors = {
-        "input_ids": torch.tensor(np.concatenate([e.ids for e in encodings]), dtype=torch.int32),
-        "token_type_ids": torch.tensor(np.concatenate([e.type_ids for e in encodings]), dtype=torch.int32),
-        "offsets": torch.tensor(np.concatenate([[0], np.cumsum(lengths)]), dtype=torch.int64),
-        "labels": torch.tensor(labels, dtype=torch.int64),
+    arrays = {
+        "input_ids": np.concatenate([e.ids for e in encodings], dtype=np.int32),
+        "token_type_ids": np.concatenate([e.type_ids for e in encodings], dtype=np.int32),
+        "offsets": np.concatenate([[0], np.cumsum(lengths)], dtype=np.int64),
+        "labels": np.array(labels, dtype=np.int64),
     }
     with whole_file(path) as part:
-        save_file(tensors, part)
+        save_file(arrays, part)
 
 
 def load_tokens(path: str | Path) -> Tokens:
@@ -82,3 +90,9 @@ def load_tokens(path: str | Path) -> Tokens:
             offsets=file.get_tensor("offsets").numpy(),
             labels=file.get_tensor("labels"),
         )
+
+
+def count_examples(path: str | Path) -> int:
+    """Examples in a file that `save_tokens` wrote."""
+    with safe_open(path, framework="numpy") as file:
+        return file.get_slice("labels").get_shape()[0]

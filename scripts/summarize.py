@@ -13,7 +13,7 @@ from bitsweep.examination import data_table, find_doubts, tell_left_out
 from bitsweep.files import read_json, write_json
 from bitsweep.pinned import add_commit, add_source
 from bitsweep.summary import summarize
-from bitsweep.tokens import load_tokens
+from bitsweep.tokens import count_examples
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder of the report to write to")
     arguments = parser.parse_args()
     experiment = arguments.experiment
-    sizes = [len(load_tokens(path)) for path in arguments.tokens]
+    sizes = map(count_examples, arguments.tokens)
     experiment["examples"] = dict(zip(("train", "validation", "test"), sizes, strict=True))
     add_commit(experiment, arguments.pinned)
     runs, costs = pd.read_csv(arguments.runs), pd.read_csv(arguments.costs)
