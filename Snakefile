@@ -151,16 +151,19 @@ localrules:
 
 
 onstart:
-    check_targets(REQUEST, workflow.dag_settings.targets)
-    if REQUEST and not workflow.local_exec:
-        check_names(REQUEST)
-    if workflow.executor_plugin.name == "slurm":
-        check_reachable()
-    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-    if planned & set(SCRIPTS):
-        MAKING.start()
-    if planned - {*SCRIPTS, "pretrain"}:
-        SWEEP.start()
+    try:
+        check_targets(REQUEST, workflow.dag_settings.targets)
+        if REQUEST and not workflow.local_exec:
+            check_names(REQUEST)
+        if workflow.executor_plugin.name == "slurm":
+            check_reachable()
+        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+        if planned & set(SCRIPTS):
+            MAKING.start()
+        if planned - {*SCRIPTS, "pretrain"}:
+            SWEEP.start()
+    except UserError as error:
+        refuse(error)
     # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
     # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
     if workflow.local_exec:

@@ -20,7 +20,7 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None], folder: str = RESULTS) -> None:
-    """Calls a script's `main`; a `UserError` or a full disk becomes one line on standard error and exit status 1.
+    """Calls a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error, exit status 1.
 
     `folder` is the variable of the environment that names the folder it works on.
     """
@@ -29,6 +29,8 @@ def run(main: Callable[[], None], folder: str = RESULTS) -> None:
             main()
     except UserError as error:
         sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Interrupted: the same call goes on; what is finished is kept.")
     except Exception as error:
         # Writers have classes of their own for it.
         if FULL_DISK not in str(error):

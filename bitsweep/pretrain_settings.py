@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from bitsweep.audit import is_recorded
 from bitsweep.config import check_installed, describe_key, explain
-from bitsweep.encoder import INDEX, PICKLES, check_teacher, choose_files, find_package_folder
+from bitsweep.encoder import check_teacher, choose_files, find_package_folder
 from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS, canonical_json, read_json, sha256_file, write_text
 from bitsweep.kept import key_of
@@ -32,9 +32,8 @@ SCRIPTS = (
     "read_teacher",
     "write_student",
 )
-# The sentence of a model card that says what made the model, and files that tell of a model.
+# The sentence of a model card that says what made the model.
 MADE = "`snakemake pretrain` made it"
-MODEL_FILES = ("config.json", WEIGHTS, INDEX, *PICKLES)
 # What only the model card tells.
 TOLD_KEYS = ("licence", "language", "base_model", "about")
 
@@ -194,15 +193,18 @@ def check_sources(settings: Pretraining) -> None:
 
 
 def check_folder(model: Path) -> None:
-    """Raises UserError where a model would be written over that was not pretrained here."""
+    """Raises UserError where a folder has what was not pretrained here, such as another model or notes."""
     card = model / "README.md"
     told = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
     # A first write that was interrupted has left no card, but its begin is on record.
     known = MADE in told or is_recorded(model / WEIGHTS, Path(".snakemake"))
-    if not known and model.is_dir() and any(path.name in MODEL_FILES for path in model.iterdir()):
+    if known or not model.is_dir():
+        return
+    others = sorted(path.name for path in model.iterdir() if not path.name.startswith("."))
+    if others:
         raise UserError(
-            f"pretrain.model is {str(model)!r}, a folder with a model that `snakemake pretrain` did not make: name "
-            "another folder, or move that one away."
+            f"pretrain.model is {str(model)!r}, a folder with files that `snakemake pretrain` did not make, such as "
+            f"{others[0]}: name another folder, or move that one away."
         )
 
 

@@ -30,9 +30,10 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
     ).to_yaml()
     lines = [f"---\n{front}\n---", f"# {name}", *([settings["about"].strip(), ""] if settings["about"] else [])]
     lines += [
-        f"A BERT of {student['layers']} layers, hidden size {student['hidden_size']}, {student['heads']} heads and "
-        f"{student['positions']} positions, with its teacher's vocabulary: {made['parameters']:,} parameters, of them "
-        f"{made['biases']:,} biases. Weights are stored in float16; load them as float32.",
+        f"A BERT of {counted(student['layers'], 'layer')}, hidden size {student['hidden_size']}, "
+        f"{counted(student['heads'], 'head')} and {student['positions']} positions, with its teacher's vocabulary: "
+        f"{made['parameters']:,} parameters, of them {made['biases']:,} biases. Weights are stored in float16; load "
+        "them as float32.",
         "",
         "## How it was made",
         f"{MADE}, with BitSweep, from:",
@@ -53,8 +54,8 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
         f"{STEP_TOKENS:,} tokens with their padding, learning rate {settings['learning_rate']:g}, falling linearly to "
         f"0 and warmed up over {made['warm_up']} steps, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
-        f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, {settings['threads']} "
-        "thread(s).",
+        f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, "
+        f"{counted(settings['threads'], 'thread')}.",
         "",
         f"| loss | weight | first {int(history['step'].iloc[0])} steps | last ones |",
         "|---|---|---|---|",
@@ -62,6 +63,10 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
     for key, told in LOSSES.items():
         lines.append(f"| {told} | {WEIGHTS[key]:g} | {history[key].iloc[0]:.3f} | {history[key].iloc[-1]:.3f} |")
     return "\n".join(lines) + "\n"
+
+
+def counted(number: int, things: str) -> str:
+    return f"{number} {things}{'s' * (number != 1)}"
 
 
 def describe_texts(entry: dict) -> str:

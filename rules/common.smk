@@ -138,10 +138,15 @@ def study_runs(file, mode=None):
     return [f"{STUDY}/runs/{run_path(cell)}/{file}" for cell in cells if mode in (None, cell["mode"])]
 
 
+def refuse(error):
+    """Ends the call with a sentence alone: where an input function raises, Snakemake prints a traceback beside it."""
+    sys.exit(f"Error: {error}")
+
+
 def study_files(wildcards=None):
     """What the target `study` makes besides the report."""
     if not SETTINGS.study:
-        raise WorkflowError("study is missing from the config: add a section study with a list train_size.")
+        refuse("study is missing from the config: add a section study with a list train_size.")
     tables = multiext(f"{REPORT}/tables/study.", *TABLE_FORMATS)
     figures = multiext(f"{REPORT}/figures/score_by_size.", *FIGURE_FORMATS)
     return [f"{STUDY}/summary.json", *tables, *figures]
@@ -159,14 +164,14 @@ def onnx_files(wildcards=None):
     try:
         need_onnx()
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        refuse(error)
     return expand(f"{EXPORT}/{{mode}}/model.onnx", mode=MODES)
 
 
 def predictions(wildcards=None):
     """The table that the target `predict` makes."""
     if REQUEST is None:
-        raise WorkflowError("input is missing: call snakemake predict --cores N --config input=FILE.")
+        refuse("input is missing: call snakemake predict --cores N --config input=FILE.")
     return REQUEST.output
 
 
@@ -196,11 +201,11 @@ def teaching_mb(input):
 def pretrained(wildcards=None):
     """What the target `pretrain` makes."""
     if PRETRAINING is None:
-        raise WorkflowError("pretrain is missing from the config: add it, or call with configs/pretrain.yaml.")
+        refuse("pretrain is missing from the config: add it, or call with configs/pretrain.yaml.")
     try:
         check_sources(PRETRAINING)
     except UserError as error:
-        raise WorkflowError(str(error)) from None
+        refuse(error)
     return [*rules.write_student.output, *rules.plot_pretraining.output]
 
 

@@ -28,8 +28,8 @@ def main() -> None:
     windows, owners = tokenize(
         Tokenizer.from_file(str(arguments.teacher / "tokenizer.json")), texts, arguments.positions
     )
-    if len(set(owners)) < FEWEST:
-        raise UserError(f"pretrain.corpus has {len(set(owners))} text(s), too few to learn from: add texts.")
+    if (found := len(set(owners))) < FEWEST:
+        raise UserError(f"pretrain.corpus has {found} text(s), and a pretraining needs {FEWEST} at least: add texts.")
     save_tokens(arguments.output, windows, owners)
     print(f"{len(texts)} texts, {len(windows)} windows, {sum(len(window.ids) for window in windows)} tokens")
 

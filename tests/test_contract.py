@@ -357,7 +357,8 @@ def test_the_study_is_a_target_of_its_own_and_a_part_of_the_report_once_made(edi
     }
     asked = edited.snakemake("study", "--dry-run", "--configfile", "config.yaml")
     assert asked.returncode != 0
-    assert "study is missing from the config: add a section study" in asked.stdout
+    assert "Error: study is missing from the config: add a section study" in asked.stdout
+    assert "Traceback" not in asked.stdout
 
 
 def test_snakemake_says_in_words_why_a_job_would_run(edited):

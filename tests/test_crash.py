@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.conftest import Workspace
+from tests.conftest import ROOT, Workspace
 
 pytestmark = pytest.mark.crash
 
@@ -159,6 +160,17 @@ def test_a_run_whose_snakemake_was_killed_is_not_trained_twice_at_once(workspace
     told = [path.read_text() for path in logs.rglob("*.log")]
     assert "Jobs of an earlier call still work on results/crash: waiting for them." in second.stdout
     assert all("taken as it was kept" in log for log in told)
+
+
+def test_ctrl_c_on_a_job_is_told_in_a_line():
+    program = (
+        "import time; from bitsweep.errors import run; run(lambda: (print('at work', flush=True), time.sleep(60)))"
+    )
+    job = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=-1, stderr=-1, text=True)
+    assert job.stdout.readline() == "at work\n"
+    job.send_signal(signal.SIGINT)
+    assert job.communicate(timeout=60)[1] == "Interrupted: the same call goes on; what is finished is kept.\n"
+    assert job.returncode == 1
 
 
 @pytest.fixture

@@ -63,6 +63,12 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     folder = workspace.folder
     pd.DataFrame({"review": reviews(40), "stars": 3}).to_csv(folder / "texts.csv", index=False)
     (folder / "more.txt").write_text("\n".join(reviews(12)) + "\n")
+    misspelt = {**SMALL, "corpus": [{"source": "files", "path": "text.csv"}]}
+    (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": misspelt}))
+    refused = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")
+    assert refused.returncode != 0
+    assert "Error: pretrain.corpus[0].path is 'text.csv', but there is no such file" in refused.stdout
+    assert "Traceback" not in refused.stdout
     (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": SMALL}))
     with take(folder / "results/pretrain-mine/.lock", "not free"):
         done = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")

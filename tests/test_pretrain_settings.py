@@ -91,14 +91,15 @@ def test_a_student_larger_than_its_teacher_is_refused_before_anything_runs(monke
             check_sources(settings)
 
 
-def test_a_model_that_is_no_pretrained_student_is_not_written_over(tmp_path, monkeypatch):
+def test_what_is_no_pretrained_student_is_not_written_over(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     settings = load_pretraining({**SMALL, "corpus": [{"source": "files", "path": "models"}], "model": str(tmp_path)})
+    (tmp_path / ".gitkeep").touch()
     check_sources(settings)
-    (tmp_path / "config.json").write_text("{}")
-    # Of a classifier that was exported.
+    # Notes, or the card of a classifier that was exported.
     (tmp_path / "README.md").write_bytes("---\ntags:\n- bitsweep\n---\nFranz\xf6sisch".encode("latin-1"))
-    with pytest.raises(UserError, match="a folder with a model that `snakemake pretrain` did not make"):
+    refused = "a folder with files that `snakemake pretrain` did not make, such as README.md: name another folder"
+    with pytest.raises(UserError, match=refused):
         check_sources(settings)
     shutil.copy(ROOT / "models/bert-tiny/README.md", tmp_path)
     check_sources(settings)

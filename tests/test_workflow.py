@@ -178,7 +178,7 @@ def test_evaluation_refuses_weights_that_were_not_selected(finished, tmp_path):
         ({"training": {"epochs": "four"}}, ["training.epochs is 'four'", "a whole number"]),
         (
             {"encoder": {"source": "folder", "path": "models/none"}},
-            ["encoder.path is 'models/none'", "correct"],
+            ["encoder.path is 'models/none'", "correct", "make that encoder first"],
         ),
         ({"colour": "red"}, ["colour is not a key of the config", "'red'", "remove it"]),
     ],
