@@ -134,7 +134,10 @@ def test_a_second_sweep_in_the_same_folder_says_so_and_harms_nothing(workspace, 
         assert first.poll() is None
         time.sleep(0.05)
     second = workspace.snakemake(*command)
+    # Snakemake 9.27 fails where a file appears between two looks of a dry run.
+    os.killpg(first.pid, signal.SIGSTOP)
     planned = workspace.snakemake("--dry-run", *command)
+    os.killpg(first.pid, signal.SIGCONT)
     assert first.wait(300) == 0
     assert second.returncode != 0
     assert "Another call works on results/crash in this folder" in second.stdout
