@@ -159,6 +159,8 @@ onstart:
             check_reachable()
         planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
         if planned & set(SCRIPTS):
+            # The target pretrain has looked already, but its jobs may be asked for by their own names.
+            check_folder(PRETRAINING.model)
             MAKING.start()
         if planned - {*SCRIPTS, "pretrain"}:
             SWEEP.start()

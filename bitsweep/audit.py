@@ -54,7 +54,7 @@ def set_aside_failed(runs: Path) -> list[str]:
     return told
 
 
-def is_recorded(output: Path, records: Path) -> bool:
+def is_recorded(output: str | Path, records: Path) -> bool:
     """Whether Snakemake's records (`.snakemake`) know an output, given as it stands in the rule, finished or begun."""
     return next(records_of(output, records), None) is not None
 
@@ -64,7 +64,7 @@ def recorded_inputs(output: Path, records: Path) -> list[str]:
     return [path for record in records_of(output, records) for path in read_json(record).get("input") or []]
 
 
-def records_of(output: Path, records: Path) -> Iterator[Path]:
+def records_of(output: str | Path, records: Path) -> Iterator[Path]:
     """The files in which Snakemake's records tell of an output: how it was made, or that it was begun."""
     name = base64.urlsafe_b64encode(str(output).encode()).decode()
     for folder in (records / "metadata", records / "incomplete"):

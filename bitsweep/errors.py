@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,9 +21,10 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], None], folder: str = RESULTS) -> None:
-    """Calls a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error, exit status 1.
+    """Calls a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error.
 
-    `folder` is the variable of the environment that names the folder it works on.
+    The exit status is 1, and after Ctrl-C that of SIGINT. `folder` is the variable of the environment that names the
+    folder it works on.
     """
     try:
         with at_work(folder):
@@ -30,7 +32,11 @@ def run(main: Callable[[], None], folder: str = RESULTS) -> None:
     except UserError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted: the same call goes on; what is finished is kept.")
+        going_on = ": what is finished is kept, and the same call goes on" if os.environ.get(folder) else ""
+        print(f"Interrupted{going_on}.", file=sys.stderr, flush=True)
+        # As Python itself ends: a shell that runs several commands then stops as well.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     except Exception as error:
         # Writers have classes of their own for it.
         if FULL_DISK not in str(error):

@@ -171,7 +171,7 @@ def load_pretraining(section: object) -> Pretraining:
 
 def check_sources(settings: Pretraining) -> None:
     """Raises UserError where the texts or the teacher are not where the settings say."""
-    check_folder(Path(settings.model))
+    check_folder(settings.model)
     for index, texts in enumerate(settings.corpus):
         check_texts(texts, f"pretrain.corpus[{index}]")
     teacher, key = settings.teacher, "pretrain.teacher"
@@ -192,18 +192,19 @@ def check_sources(settings: Pretraining) -> None:
             check_teacher(config, hidden_size=student.hidden_size, positions=student.positions)
 
 
-def check_folder(model: Path) -> None:
+def check_folder(model: str) -> None:
     """Raises UserError where a folder has what was not pretrained here, such as another model or notes."""
-    card = model / "README.md"
+    folder = Path(model)
+    card = folder / "README.md"
     told = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
     # A first write that was interrupted has left no card, but its begin is on record.
-    known = MADE in told or is_recorded(model / WEIGHTS, Path(".snakemake"))
-    if known or not model.is_dir():
+    known = MADE in told or is_recorded(f"{model}/{WEIGHTS}", Path(".snakemake"))
+    if known or not folder.is_dir():
         return
-    others = sorted(path.name for path in model.iterdir() if not path.name.startswith("."))
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
         raise UserError(
-            f"pretrain.model is {str(model)!r}, a folder with files that `snakemake pretrain` did not make, such as "
+            f"pretrain.model is {model!r}, a folder with files that `snakemake pretrain` did not make, such as "
             f"{others[0]}: name another folder, or move that one away."
         )
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
@@ -37,6 +38,7 @@ from bitsweep.config import load_settings
 from bitsweep.pretrain_settings import (
     SCRIPTS,
     TOLD_KEYS,
+    check_folder,
     check_sources,
     corpus_files,
     corpus_text,
@@ -140,7 +142,8 @@ def study_runs(file, mode=None):
 
 def refuse(error):
     """Ends the call with a sentence alone: where an input function raises, Snakemake prints a traceback beside it."""
-    sys.exit(f"Error: {error}")
+    logger.error(f"Error: {error}")
+    sys.exit(1)
 
 
 def study_files(wildcards=None):

@@ -165,15 +165,17 @@ def test_a_run_whose_snakemake_was_killed_is_not_trained_twice_at_once(workspace
     assert all("taken as it was kept" in log for log in told)
 
 
-def test_ctrl_c_on_a_job_is_told_in_a_line():
+def test_ctrl_c_on_a_job_is_told_in_a_line(tmp_path):
     program = (
-        "import time; from bitsweep.errors import run; run(lambda: (print('at work', flush=True), time.sleep(60)))"
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from bitsweep.errors import run; run(lambda: (print('at work', flush=True), time.sleep(60)))"
     )
-    job = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=-1, stderr=-1, text=True)
+    named = {**os.environ, "BITSWEEP_RESULTS": str(tmp_path)}
+    job = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=named, stdout=-1, stderr=-1, text=True)
     assert job.stdout.readline() == "at work\n"
     job.send_signal(signal.SIGINT)
-    assert job.communicate(timeout=60)[1] == "Interrupted: the same call goes on; what is finished is kept.\n"
-    assert job.returncode == 1
+    assert job.communicate(timeout=60)[1] == "Interrupted: what is finished is kept, and the same call goes on.\n"
+    assert job.returncode == -signal.SIGINT
 
 
 @pytest.fixture

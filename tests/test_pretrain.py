@@ -70,6 +70,16 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     assert "Error: pretrain.corpus[0].path is 'text.csv', but there is no such file" in refused.stdout
     assert "Traceback" not in refused.stdout
     (folder / "mine.yaml").write_text(yaml.safe_dump({"pretrain": SMALL}))
+    notes = folder / "models/mine/README.md"
+    notes.parent.mkdir()
+    notes.write_text("Notes.")
+    for target in ("pretrain", "write_student"):
+        refused = workspace.snakemake(target, "--cores", "2", "--configfile", "mine.yaml")
+        assert refused.returncode != 0
+        assert refused.stdout.count("pretrain.model is 'models/mine', a folder with files") == 1
+        assert "Traceback" not in refused.stdout
+    assert notes.read_text() == "Notes."
+    shutil.rmtree(notes.parent)
     with take(folder / "results/pretrain-mine/.lock", "not free"):
         done = workspace.snakemake("--cores", "2", "--configfile", "mine.yaml")
         assert done.returncode != 0
