@@ -171,7 +171,8 @@ def test_ctrl_c_on_a_job_is_told_in_a_line(tmp_path):
         "from bitsweep.errors import run; run(lambda: (print('at work', flush=True), time.sleep(60)))"
     )
     named = {**os.environ, "BITSWEEP_RESULTS": str(tmp_path)}
-    job = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=named, stdout=-1, stderr=-1, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    job = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=named, **pipes)
     assert job.stdout.readline() == "at work\n"
     job.send_signal(signal.SIGINT)
     assert job.communicate(timeout=60)[1] == "Interrupted: what is finished is kept, and the same call goes on.\n"
