@@ -1,6 +1,7 @@
 # Loads and checks the config; names the folders and the runs. Makes no files.
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
 
-from bitsweep.demand import Demand, find_shape
+from bitsweep.demand import GFLOPS, Demand, find_shape
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.extras import need_onnx
@@ -201,6 +202,14 @@ def teaching_mb(input):
     return int(3000 + 3 * weights + 20 * corpus)
 
 
+def teaching_minutes(input, parts, tokens=math.inf):
+    """Minutes that a teacher asks for to read one of so many parts of the texts, or `tokens` of it."""
+    weights, corpus = (os.path.getsize(path) for path in (input.teacher[1], input.corpus))
+    # A token has 8 bytes, and takes two operations for each parameter, of 4 bytes.
+    operations = min(corpus / 8 / parts, tokens) * weights / 2
+    return int(20 + operations / (GFLOPS * 1e9) / 60)
+
+
 def pretrained(wildcards=None):
     """What the target `pretrain` makes."""
     if PRETRAINING is None:
@@ -259,11 +268,11 @@ except UserError as error:
 # Snakemake parses the workflow again in each job that it submits; only the first one looks the results over.
 if workflow.is_main_process:
     try:
-        SWEEP.look_over()
+        # Snakemake knows its targets only later.
+        pretrains = ONLY_PRETRAINS or bool({"pretrain", *SCRIPTS} & set(sys.argv))
+        SWEEP.look_over(later=pretrains)
         if MAKING:
-            # Snakemake knows its targets only later.
-            asked = ONLY_PRETRAINS or {"pretrain", *SCRIPTS} & set(sys.argv)
-            MAKING.look_over(later=not asked)
+            MAKING.look_over(later=not pretrains)
         limit = workflow.global_resources.get("gpu_percent")
         share_gpus(limit and limit.value)
     except UserError as error:

@@ -4,6 +4,8 @@
 
 # The teacher reads the corpus in so many jobs: what is read is kept where the work is interrupted.
 TEACHER_PARTS = 4
+# As bitsweep/teacher.py has them, which takes seconds to import: tokens at most that tell the principal components.
+SAMPLE_TOKENS = 1200 * 512
 
 
 rule fetch_teacher:
@@ -33,6 +35,10 @@ rule read_corpus:
         f"{PRETRAIN}/logs/read_corpus.log",
     conda:
         "../envs/bitsweep.yaml"
+    resources:
+        # Texts and tokens are in memory.
+        mem_mb=lambda wildcards, input, attempt: int(2000 + 12 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
         corpus=lambda wildcards: corpus_text(PRETRAINING),
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
@@ -76,16 +82,16 @@ rule project_teacher:
         "../envs/bitsweep.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
+        runtime=lambda wildcards, input, attempt: teaching_minutes(input, 1, SAMPLE_TOKENS) * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
-        size=PRETRAINING.student.hidden_size,
-        seed=PRETRAINING.seed,
+        drawing=f"--size {PRETRAINING.student.hidden_size} --seed {PRETRAINING.seed}",
         precision=PRETRAINING.precision,
         folder=lambda wildcards, output: os.path.dirname(output.projection),
         code=fingerprint("project_teacher"),
     shell:
-        "python -m scripts.project_teacher --teacher {params.teacher:q} --corpus {input.corpus:q} --size {params.size}"
-        " --seed {params.seed} --precision {params.precision} --output {params.folder:q} > {log:q} 2>&1"
+        "python -m scripts.project_teacher --teacher {params.teacher:q} --corpus {input.corpus:q} {params.drawing}"
+        " --precision {params.precision} --output {params.folder:q} > {log:q} 2>&1"
 
 
 rule read_teacher:
@@ -103,7 +109,7 @@ rule read_teacher:
         "../envs/bitsweep.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        runtime=lambda wildcards, input, attempt: teaching_minutes(input, TEACHER_PARTS) * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
         parts=TEACHER_PARTS,

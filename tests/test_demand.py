@@ -97,7 +97,7 @@ def test_finished_runs_tell_how_long_others_take(tmp_path):
     timed, expected = timed_of(asked.settings), asked.predict_seconds(RUN)
     costs = [{"timed": timed, "seconds": factor * expected} for factor in (3, 2, 4)]
     # A failed run has no seconds.
-    assert measure(asked, tmp_path, *costs, {"seconds": None}) == pytest.approx(3)
+    assert measure(asked, tmp_path, *costs, {"timed": timed, "seconds": None}) == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
