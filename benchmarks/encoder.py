@@ -139,6 +139,10 @@ def main() -> None:
     )
     parser.add_argument("--tiny", action="store_true", help="64 reviews, one epoch: a try, which is told nowhere")
     arguments = parser.parse_args()
+    for encoder in arguments.encoders:
+        # The weights of another kind would not be found, and random ones be probed.
+        if (kind := read_json(encoder / "config.json").get("model_type", "bert")) != "bert":
+            parser.error(f"{encoder} has model_type {kind!r}: name encoders of model_type bert")
     first, work = arguments.encoders[0], RESULTS / "judge"
     sentences = write_reviews(work)
     write_random(first, work / "random")

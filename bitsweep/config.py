@@ -137,6 +137,8 @@ def explain(detail: dict) -> str:
             "revision": "a commit of 40 hexadecimal digits, as the repository's history on the Hub shows it",
             "name": HUB_NAME,
             **dict.fromkeys(("train", "validation", "test"), "a path or an address without line breaks"),
+            "path": "a path without line breaks",
+            "model": "a folder's path whose last part has letters, digits, dots, dashes and underscores alone",
         }.get(
             str(location[-1]),
             "a name of letters, digits, dots, dashes and underscores that starts with a letter"

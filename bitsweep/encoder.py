@@ -112,16 +112,16 @@ def guess_model_type(name: str) -> str | None:
     return max(fitting, key=len, default=None)
 
 
-def prepare_encoder(source: str | Path, name: str, target: str | Path) -> None:
+def prepare_encoder(source: str | Path, name: str, target: str | Path, section: str = "encoder") -> None:
     """Writes config.json with its model type, model.safetensors, tokenizer.json and tokenizer_config.json to `target`.
 
     `source` is a folder as transformers saves it, or an old one with vocab.txt for a tokenizer and a config.json
     without `model_type`; `name` tells its architecture then. Raises UserError where something is missing, or where
-    transformers cannot classify sequences with it by code of its own.
+    transformers cannot classify sequences with it by code of its own; `section` of the config has named it.
     """
     source, target = Path(source), Path(target)
-    wanted = choose_files([path.name for path in source.iterdir()], name, "encoder")
-    config = read_config(source / "config.json", name)
+    wanted = choose_files([path.name for path in source.iterdir()], name, section)
+    config = read_config(source / "config.json", name, section)
     with tempfile.TemporaryDirectory() as folder:
         for file in wanted:
             if file.endswith(".safetensors"):
@@ -142,7 +142,7 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path) -> None:
     write_json(target / "config.json", config)
 
 
-def read_config(path: Path, name: str) -> dict:
+def read_config(path: Path, name: str, section: str) -> dict:
     """An encoder's config.json, with its model type, without the code that it may come with."""
     from transformers import CONFIG_MAPPING, __version__
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
@@ -160,7 +160,7 @@ def read_config(path: Path, name: str) -> dict:
     if config["model_type"] not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         reason = "which needs code of its own, that BitSweep does not run" if code else "which is not made for that"
         raise UserError(
-            f"{name} has model_type {config['model_type']!r}, {reason}: set encoder to one that transformers "
+            f"{name} has model_type {config['model_type']!r}, {reason}: set {section} to one that transformers "
             f"{__version__} classifies texts with, such as bert, roberta, deberta-v2 or modernbert."
         )
     try:

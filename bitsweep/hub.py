@@ -197,12 +197,15 @@ def download_data_file(name: str, revision: str, file: str) -> Path:
 
 
 @contextmanager
-def downloaded_encoder(name: str, revision: str) -> Iterator[Path]:
-    """A folder, for the length of the block, that links to the files of a model repository that BitSweep needs."""
+def downloaded_encoder(name: str, revision: str, section: str = "encoder") -> Iterator[Path]:
+    """A folder, for the length of the block, that links to the files of a model repository that BitSweep needs.
+
+    `section` of the config names it, for sentences. Raises UserError.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        with told("encoder", name, revision):
+        with told(section, name, revision):
             names = HfApi().list_repo_files(name, revision=revision)
-            for file in choose_files(names, f"{name} at revision {revision}", "encoder.revision"):
+            for file in choose_files(names, f"{name} at revision {revision}", f"{section}.revision"):
                 cached = patiently(hf_hub_download, name, file, revision=revision)
                 (Path(folder) / file).symlink_to(Path(cached).resolve())
         yield Path(folder)

