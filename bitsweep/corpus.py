@@ -1,17 +1,14 @@
-"""Texts without labels to pretrain on: read, tokenized, and cut into windows that the student can read."""
+"""Texts without labels to pretrain on."""
 
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tokenizers import Tokenizer
 
 from bitsweep.data import fault_of, hold_out
 from bitsweep.errors import UserError
 from bitsweep.reading import Table, lines_of, read_table, suffix_of, told
 from bitsweep.sources import read_package
-from bitsweep.tokenization import Encoding
 
 
 def read_corpus(corpus: list[dict], key: str = "pretrain.corpus") -> list[str]:
@@ -74,40 +71,3 @@ def open_texts(entry: dict, key: str) -> Table:
             lines = [line.rstrip("\r\n") for line in lines_of(path, name, ".txt")]
             return Table(name, {"text": lines}, range(1, len(lines) + 1), "line")
     return read_table(path, name, columns, suffix_of(str(path)))
-
-
-def tokenize(tokenizer: Tokenizer, texts: list[str], positions: int) -> tuple[list[Encoding], list[int]]:
-    """Windows of at most `positions` tokens, special ones included, and the number of the text that each is from.
-
-    A long text becomes windows of like lengths.
-    """
-    first, last = special_ends(tokenizer)
-    windows, owners = [], []
-    for start in range(0, len(texts), 1000):
-        for number, found in enumerate(tokenizer.encode_batch(texts[start : start + 1000], add_special_tokens=False)):
-            pieces = np.array(found.ids, np.int32)
-            parts = np.array_split(pieces, -(-len(pieces) // (positions - 2))) if len(pieces) else []
-            for part in parts:
-                ids = np.concatenate([[first], part, [last]]).astype(np.int32)
-                windows.append(Encoding(ids, np.zeros_like(ids)))
-                owners.append(start + number)
-    return windows, owners
-
-
-def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
-    """The ids that stand before and behind a text. Raises UserError where a tokenizer has others."""
-    ends = tokenizer.encode("").ids
-    if len(ends) != 2:
-        raise UserError(
-            f"pretrain.teacher puts {len(ends)} tokens around a text, where a BERT puts two: name another teacher."
-        )
-    return ends[0], ends[1]
-
-
-def mask_of(tokenizer: Tokenizer, config: dict) -> int:
-    """The id of the token that hides a piece; `config` is the tokenizer's. Raises UserError where there is none."""
-    name = config.get("mask_token") or "[MASK]"
-    mask = tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name)
-    if mask is None:
-        raise UserError("pretrain.teacher has a tokenizer without a mask token: name another teacher.")
-    return mask

@@ -46,7 +46,8 @@ MASKED, PREDICTED = 0.15, 256
 POOLED, DIVIDING, MIXTURE = 32, 5.0, 0.8
 WEIGHTS = {"tokens": 1.0, "pieces": 0.2, "vector": 1.0, "code": 1.0, "pooler": 2.0}
 WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
-# Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history.
+# Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history, or a
+# twentieth of all.
 WARM_UP, ROW = 400, 100
 
 
@@ -181,7 +182,7 @@ class Pretraining:
         model.train()
         self.plans = [len(plan_epoch(windows.lengths, seed, epoch)) for epoch in range(1, epochs + 1)]
         self.steps = sum(self.plans)
-        self.warm_up = warm_up(self.steps)
+        self.warm_up, self.row = warm_up(self.steps), max(1, min(ROW, self.steps // 20))
         self.progress, self.checkpoint, self.clock = Progress(), checkpoint, time.perf_counter()
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -214,7 +215,7 @@ class Pretraining:
         return True
 
     def train(self, log: Callable[[str], None] = print) -> list[dict]:
-        """Trains what is left; returns the history, a row of mean losses for every 100 steps, the last of up to 149."""
+        """Trains what is left; returns the history, a row for so many steps each with their mean losses."""
         if self.resume():
             done = self.progress.step
             ended = f"it had ended, at step {done}." if done == self.steps else f"step {done + 1} of {self.steps}."
@@ -226,7 +227,7 @@ class Pretraining:
                     self.take_step(batch)
                     left = self.steps - self.progress.step
                     # The last row is of more steps, rather than of a few.
-                    if left == 0 or (self.progress.step % ROW == 0 and left >= ROW // 2):
+                    if left == 0 or (self.progress.step % self.row == 0 and left >= self.row // 2):
                         self.note_row(epoch, log)
                     if self.checkpoint is not None and self.checkpoint.is_due():
                         self.save()

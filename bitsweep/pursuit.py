@@ -10,7 +10,7 @@ from bitsweep.seeding import generator
 
 # Random starts, among so many leading columns: with more columns ever more of them end in a lesser minimum.
 STARTS, FIRST = 8, 8
-# Steps of a search at most, and their length; a direction that turns by less in a step has been found.
+# Steps of a search at most, and their length at first; a direction that turns by less in a step has been found.
 STEPS, STEP, TURN = 400, 0.05, 1e-9
 
 
@@ -32,11 +32,17 @@ def two_humped(points: np.ndarray, seed: int) -> np.ndarray:
 
 def descend(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """From a unit vector to one of least kurtosis near it, along the gradient on the sphere."""
+    step, projected = STEP, points @ direction
+    kurtosis = (projected**4).mean()
     for _ in range(STEPS):
-        projected = points @ direction
-        moved = direction - STEP * (projected**3 @ points / len(points) - 3 * direction)
+        moved = direction - step * (projected**3 @ points / len(points) - 3 * direction)
         moved /= np.linalg.norm(moved)
+        projected_there = points @ moved
+        if (found := (projected_there**4).mean()) > kurtosis:
+            # Past the goal, as where a few points lie far out.
+            step /= 2
+            continue
         if moved @ direction > 1 - TURN:
             return moved
-        direction = moved
+        direction, projected, kurtosis = moved, projected_there, found
     return direction

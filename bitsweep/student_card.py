@@ -51,13 +51,13 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         "enough to have one). The pooler's units learn random mixtures of the "
         f"{min(POOLED, made['directions'])} leading directions of that code, above all of the one along which the "
         "texts fall into two groups (projection pursuit: the least kurtosis).",
-        f"- AdamW, {settings['epochs']} epochs, {int(history['step'].iloc[-1]):,} steps of at most "
+        f"- AdamW, {counted(settings['epochs'], 'epoch')}, {int(history['step'].iloc[-1]):,} steps of at most "
         f"{STEP_TOKENS:,} tokens with their padding, learning rate {settings['learning_rate']:g}, falling linearly to "
         f"0 and warmed up over {made['warm_up']} steps, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
         f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, "
         f"{counted(settings['threads'], 'thread')}.",
         "",
-        f"| loss | weight | first {int(history['step'].iloc[0])} steps | last ones |",
+        f"| loss | weight | first {counted(int(history['step'].iloc[0]), 'step')} | last ones |",
         "|---|---|---|---|",
     ]
     for key, told in LOSSES.items():

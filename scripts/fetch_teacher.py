@@ -6,10 +6,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bitsweep.corpus import mask_of, special_ends
 from bitsweep.encoder import check_teacher, find_package_folder, prepare_encoder
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file
+from bitsweep.windows import mask_of, special_ends
+
+# Of the config.
+SECTION = "pretrain.teacher"
 
 
 def free_tokenizer(path: Path) -> None:
@@ -32,13 +35,13 @@ def main() -> None:
     if teacher["source"] == "hub":
         from bitsweep.hub import downloaded_encoder
 
-        with downloaded_encoder(teacher["name"], teacher["revision"]) as folder:
-            prepare_encoder(folder, teacher["name"], arguments.output)
+        with downloaded_encoder(teacher["name"], teacher["revision"], SECTION) as folder:
+            prepare_encoder(folder, teacher["name"], arguments.output, SECTION)
     elif teacher["source"] == "package":
         folder = find_package_folder(teacher["package"], teacher["path"])
-        prepare_encoder(folder, f"{teacher['package']} {teacher['version']}", arguments.output)
+        prepare_encoder(folder, f"{teacher['package']} {teacher['version']}", arguments.output, SECTION)
     else:
-        prepare_encoder(teacher["path"], teacher["path"], arguments.output)
+        prepare_encoder(teacher["path"], teacher["path"], arguments.output, SECTION)
     check_teacher(read_json(arguments.output / "config.json"))
     free_tokenizer(arguments.output / "tokenizer.json")
     print(f"teacher in {arguments.output}")

@@ -10,7 +10,6 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.corpus import mask_of, special_ends
 from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import canonical_json, read_json, sha256_file, whole_file, write_json
 from bitsweep.locking import waited_for
@@ -18,6 +17,10 @@ from bitsweep.pretraining import Pretraining, Special, Targets, pooler_targets, 
 from bitsweep.student import build_student, student_config
 from bitsweep.teacher import Machine
 from bitsweep.tokens import load_tokens
+from bitsweep.windows import mask_of, special_ends
+
+# Of the teacher, whose words' vectors the student begins with.
+TEACHER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
 def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, seed: int) -> Targets:
@@ -80,6 +83,8 @@ def main() -> None:
         "machine": vars(machine),
         "code": arguments.code,
         "files": [sha256_file(path) for path in (arguments.corpus, arguments.codes, *arguments.targets)],
+        # Its words' vectors, its settings, and which of its tokens are special.
+        "teacher": [sha256_file(arguments.teacher / name) for name in TEACHER_FILES],
     }
     checkpoint = Checkpoint(arguments.output / ".checkpoint.safetensors", canonical_json(made_from))
     # A process that a killed Snakemake has left behind may still be at work.

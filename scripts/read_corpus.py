@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bitsweep.corpus import read_corpus, tokenize
+from bitsweep.corpus import read_corpus
 from bitsweep.encoder import check_teacher
 from bitsweep.errors import PRETRAINING, UserError, run
 from bitsweep.files import read_json
 from bitsweep.tokens import save_tokens
+from bitsweep.windows import tokenize
 
 # Below this there are no directions to find in the texts.
 FEWEST = 10

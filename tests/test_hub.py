@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import load, load_file
 
 from bitsweep.config import load_settings
 from bitsweep.glue import TASKS, splits_of
@@ -164,6 +166,26 @@ def test_a_busy_hub_and_broken_downloads_are_tried_again_and_the_first_commit_is
         assert fetch_encoder(tmp_path, hub).stdout.splitlines()[-1].split() == expected
         assert not [line for line in hub.requests if "resolve" in line]
     assert json.loads((tmp_path / "pinned.json").read_text()) == {"owner/name": COMMIT}
+
+
+def test_a_teacher_comes_from_the_hub_and_its_keys_are_named(tmp_path, repositories):
+    def fetch_teacher(revision: str) -> subprocess.CompletedProcess:
+        teacher = json.dumps({"source": "hub", "name": "prajjwal1/bert-tiny", "revision": revision})
+        command = [sys.executable, "-m", "scripts.fetch_teacher", "--teacher", teacher, "--output", str(target)]
+        environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+
+    target = tmp_path / "prepared"
+    with Hub(repositories) as hub:
+        said = {revision: fetch_teacher(revision).stderr for revision in (OTHER, "c" * 40)}
+        done = fetch_teacher(COMMIT)
+    assert "set pretrain.teacher.revision to one with model.safetensors" in said[OTHER]
+    assert said["c" * 40].startswith("Error: pretrain.teacher.revision is 'cccc")
+    assert done.returncode == 0, done.stderr
+    weights = load_file(target / "model.safetensors")
+    source = load(repositories["model", "prajjwal1/bert-tiny", COMMIT]["model.safetensors"])
+    words = "bert.embeddings.word_embeddings.weight"
+    assert torch.equal(weights[words], source[words])
 
 
 def test_a_hub_that_stays_busy_is_told_after_the_last_try(tmp_path):

@@ -1,6 +1,7 @@
 """An encoder is made from texts and a teacher: from nothing that is held out, resumable, and ready to fine-tune."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from itertools import pairwise
@@ -11,26 +12,28 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
 
 from bitsweep.checkpoint import Checkpoint
-from bitsweep.corpus import read_corpus, tokenize
+from bitsweep.corpus import read_corpus
 from bitsweep.document_codes import document_codes
 from bitsweep.encoder import prepare_encoder
 from bitsweep.errors import UserError
+from bitsweep.files import write_json
 from bitsweep.locking import take
 from bitsweep.model import build_classifier
 from bitsweep.pretraining import Batch, Pretraining, Special, Targets, plan_epoch, pooler_targets
 from bitsweep.pursuit import two_humped
 from bitsweep.student import build_student, student_config
 from bitsweep.student_card import tell_judgement
-from bitsweep.teacher import Machine, Teacher, token_targets
+from bitsweep.teacher import Machine, Teacher, part_of, token_targets
 from bitsweep.tokens import Tokens
+from bitsweep.windows import tokenize
 from scripts.fetch_teacher import free_tokenizer
-from scripts.pretrain_student import special_tokens
+from scripts.pretrain_student import read_targets, special_tokens
 from tests.conftest import ROOT
 
 SMALL = {
@@ -98,10 +101,18 @@ def test_the_workflow_makes_an_encoder_that_a_sweep_fine_tunes(workspace):
     assert "\n40 texts in " in card
     history = pd.read_csv(folder / "results/pretrain-mine/student/history.csv")
     assert np.isfinite(history).all(axis=None)
-    assert (folder / "results/pretrain-mine/losses.svg").stat().st_size > 1000
+    # Each loss is a line, not a point that nobody sees.
+    assert len(history) > 1
+    lines = re.findall(r'class="mark-line[^>]*>(.*?)</g>', (folder / "results/pretrain-mine/losses.svg").read_text())
+    assert [re.search(r' d="M[-0-9.,]+L', line) is not None for line in lines] == [True] * 5
     # With it a pretraining that ended after its Snakemake was killed is not in vain.
     assert (folder / "results/pretrain-mine/student/.checkpoint.safetensors").exists()
+    # Results of the default experiment that came without Snakemake's records are no matter here.
+    foreign = folder / "results/imdb-subset"
+    write_json(foreign / ".settings.json", {"experiment": "another"})
+    write_json(foreign / "runs.json", [])
     assert workspace.plan("pretrain", "--configfile", "mine.yaml") == set()
+    shutil.rmtree(foreign)
     # As sweeps read it.
     prepare_encoder(folder / "models/mine", "models/mine", folder / "prepared")
     model = build_classifier(folder / "prepared", 2, 1)
@@ -174,7 +185,7 @@ def test_the_targets_of_a_token_are_its_own(start, monkeypatch):
     assert losses[0] < (0.01 if start == 0 else 0.3) * losses[1]
 
 
-def test_what_the_teacher_says_stands_where_its_token_does(encoder):
+def test_what_the_teacher_says_stands_where_its_token_does(encoder, tmp_path):
     windows = make_windows([*reviews(5), "short", *reviews(3)], positions=48)
     teacher = Teacher(encoder, Machine("float32", "cpu", 1))
     projection = {"mean": torch.zeros(128), "components": torch.eye(128)[:, :8]}
@@ -184,6 +195,15 @@ def test_what_the_teacher_says_stands_where_its_token_does(encoder):
         start, end = windows.offsets[window : window + 2]
         assert torch.allclose(found["tokens"][start:end].float(), hidden[:, :8], atol=5e-3)
         assert torch.allclose(found["vectors"][window], vector[0], atol=1e-4)
+    # Read in parts and joined, they are the same.
+    parts = [tmp_path / f"{part}.safetensors" for part in range(4)]
+    for part, path in enumerate(parts):
+        save_file(token_targets(teacher, part_of(windows, part, 4), projection), path)
+    texts = len(set(windows.labels.tolist()))
+    codes = {"codes": torch.randn(texts, 8), "spread": torch.ones(8), "coded": torch.ones(texts, dtype=torch.bool)}
+    joined = read_targets(parts, codes, 8, 1)
+    assert torch.allclose(joined.tokens.float(), found["tokens"].float(), atol=5e-3)
+    assert len(joined.vectors) == len(windows)
 
 
 WORDS = [f"word{number}" for number in range(16)]
@@ -226,9 +246,14 @@ def test_an_interrupted_pretraining_goes_on_where_it_was_to_the_same_weights(tmp
     history = whole.train(log=lambda line: None)
     assert history[-1]["step"] == whole.steps > 8
     first = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
-    for batch in [batch for epoch in (1, 2) for batch in plan_epoch(first.windows.lengths, 1, epoch)][:5]:
-        first.take_step(batch)
-    first.save()
+
+    def interrupt(line: str) -> None:
+        if first.progress.step == 5:
+            first.save()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.train(interrupt)
     said = []
     second = make_pretraining(Checkpoint(tmp_path / "checkpoint.safetensors", "it"))
     assert second.train(log=said.append) == history
@@ -342,6 +367,15 @@ def test_the_direction_along_which_points_fall_into_two_groups_is_found():
     assert abs(found @ direction) > 0.98
     assert found[np.abs(found).argmax()] > 0
     assert abs(np.corrcoef(points @ found, groups)[0, 1]) > 0.85
+
+
+def test_a_few_texts_that_are_much_alike_do_not_pass_for_one_of_two_groups():
+    draw = np.random.default_rng(1)
+    alike = draw.random((4000, 4)) < 1 / 500
+    humps = draw.choice([-1, 1], 4000) + 0.3 * draw.standard_normal(4000)
+    points = np.column_stack([alike, humps, draw.standard_normal((4000, 3))])
+    found = two_humped((points - points.mean(0)) / points.std(0), 1)
+    assert abs(found[4]) > 0.99
 
 
 def test_the_pooler_s_units_carry_above_all_what_divides_the_texts():
