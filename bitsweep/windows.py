@@ -35,10 +35,14 @@ def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
     return ends[0], ends[1]
 
 
-def mask_of(tokenizer: Tokenizer, config: dict) -> int:
-    """The id of the token that hides a piece; `config` is the tokenizer's. Raises UserError where there is none."""
+def mask_of(tokenizer: Tokenizer, config: dict, vocabulary: int) -> int:
+    """The id of the token that hides a piece, of a model with so many; `config` is the tokenizer's.
+
+    Raises UserError where there is none.
+    """
     name = config.get("mask_token") or "[MASK]"
     mask = tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name)
-    if mask is None:
+    # transformers gives a tokenizer without one an id that its model does not have.
+    if mask is None or mask >= vocabulary:
         raise UserError("pretrain.teacher has a tokenizer without a mask token: name another teacher.")
     return mask

@@ -15,13 +15,14 @@ from bitsweep.windows import mask_of, special_ends
 SECTION = "pretrain.teacher"
 
 
-def free_tokenizer(path: Path) -> None:
-    """Takes out of a tokenizer what it was saved with for a use of its own: padding, and a limit of the length."""
+def free_tokenizer(folder: Path) -> None:
+    """Takes out of a teacher's tokenizer what it was saved with for a use of its own: padding and a limit of length."""
+    path = folder / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     special_ends(tokenizer)
-    mask_of(tokenizer, read_json(path.with_name("tokenizer_config.json")))
+    mask_of(tokenizer, read_json(folder / "tokenizer_config.json"), read_json(folder / "config.json")["vocab_size"])
     with whole_file(path) as part:
         tokenizer.save(str(part))
 
@@ -43,7 +44,7 @@ def main() -> None:
     else:
         prepare_encoder(teacher["path"], teacher["path"], arguments.output, SECTION)
     check_teacher(read_json(arguments.output / "config.json"))
-    free_tokenizer(arguments.output / "tokenizer.json")
+    free_tokenizer(arguments.output)
     print(f"teacher in {arguments.output}")
 
 

@@ -41,7 +41,7 @@ def special_tokens(teacher: Path, padding: int, vocabulary: int) -> Special:
     """The special tokens of a teacher, which are at its vocabulary's start (BERT's own), end, or both."""
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     first, last = special_ends(tokenizer)
-    mask = mask_of(tokenizer, read_json(teacher / "tokenizer_config.json"))
+    mask = mask_of(tokenizer, read_json(teacher / "tokenizer_config.json"), vocabulary)
     special = (first, last, mask, padding)
     start = 1 + max((token for token in special if token < vocabulary // 2), default=-1)
     end = min((token for token in special if token >= vocabulary // 2), default=vocabulary)

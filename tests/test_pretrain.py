@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.processors import TemplateProcessing
+from transformers import BertConfig, BertModel
 
 from bitsweep.checkpoint import Checkpoint
 from bitsweep.corpus import read_corpus
@@ -225,9 +226,17 @@ def test_special_tokens_never_stand_in_for_pieces(vocabulary, words, tmp_path):
 
 
 def test_a_teacher_that_cannot_mask_is_refused(tmp_path):
+    """Also where transformers adds the token to the tokenizer, which the model does not know."""
+    vocabulary = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", *WORDS]
+    shape = {"num_hidden_layers": 1, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **shape)).save_pretrained(tmp_path / "source")
+    (tmp_path / "source/vocab.txt").write_text("\n".join(vocabulary))
+    prepare_encoder(tmp_path / "source", "teacher", tmp_path)
+    with pytest.raises(UserError, match="a tokenizer without a mask token: name another teacher"):
+        free_tokenizer(tmp_path)
     write_tokenizer(["[CLS]", "[PAD]", "[SEP]", *WORDS], tmp_path)
     with pytest.raises(UserError, match="a tokenizer without a mask token: name another teacher"):
-        free_tokenizer(tmp_path / "tokenizer.json")
+        free_tokenizer(tmp_path)
 
 
 def write_tokenizer(vocabulary: list[str], folder: Path) -> dict[str, int]:
