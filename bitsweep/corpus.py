@@ -1,13 +1,12 @@
 """Texts without labels to pretrain on."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from bitsweep.data import fault_of, hold_out
 from bitsweep.errors import UserError
-from bitsweep.reading import Table, lines_of, read_table, suffix_of, told
+from bitsweep.reading import Table, lines_of, named_under, read_table, suffix_of, told
 from bitsweep.sources import read_package
 
 
@@ -34,11 +33,8 @@ def plain(text: str) -> str:
 
 def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
     """The texts of one entry that are to be read, and those that its split holds out."""
-    try:
+    with named_under(key):
         table = open_texts(entry, key)
-    except UserError as error:
-        # Which was written for the labelled texts of an experiment.
-        raise UserError(re.sub(r"(?<![\w./-])data\.(text|where)\b", rf"{key}.\1", str(error))) from None
     texts, rest = table.columns["text"], []
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):

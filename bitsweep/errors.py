@@ -26,6 +26,9 @@ def run(main: Callable[[], None], folder: str = RESULTS) -> None:
     The exit status is 1, and after Ctrl-C that of SIGINT. `folder` is the variable of the environment that names the
     folder it works on.
     """
+    # See scripts/__init__.py.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with at_work(folder):
             main()

@@ -18,7 +18,7 @@ from bitsweep.errors import UserError
 from bitsweep.files import WEIGHTS, canonical_json, read_json, sha256_file, write_text
 from bitsweep.kept import key_of
 from bitsweep.params import folder_text
-from bitsweep.reading import SUFFIXES, suffix_of
+from bitsweep.reading import SUFFIXES, named_under, peek, suffix_of
 from bitsweep.settings import NAME, Commit, Count, FolderEncoder, HubName, Number, Place, Section, Seed, Text
 
 # The scripts of rules/pretrain.smk.
@@ -248,12 +248,21 @@ def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
             f"{key}.path is {texts.path!r}, but Snakemake keeps braces to itself: rename the file or folder."
         )
     if not path.exists():
-        raise UserError(f"{key}.path is {texts.path!r}, but there is no such file in {Path.cwd()}: correct the path.")
-    if not path.is_dir() and path.suffix != ".txt" and suffix_of(texts.path) is None:
+        hint = ", or make that split first (docs/pretrain.md)" if path.parts[:1] == ("results",) else ""
+        raise UserError(
+            f"{key}.path is {texts.path!r}, but there is no such file in {Path.cwd()}: correct the path{hint}."
+        )
+    if path.is_dir() or path.suffix == ".txt":
+        return
+    suffix = suffix_of(texts.path)
+    if suffix is None:
         raise UserError(
             f"{key}.path is {texts.path!r}, of no kind that can be read: name a folder of .txt files, or a file that "
             f"ends in one of .txt, {', '.join(SUFFIXES)}."
         )
+    with named_under(key):
+        # The first text stands in for a label, which is none of what is read here.
+        peek(path, f"{path} ({key}.path)", {"text": texts.text, "label": texts.text}, suffix)
 
 
 def explain_detail(detail: dict) -> str:

@@ -127,6 +127,15 @@ def told(name: str) -> Iterator[None]:
         raise UserError(f"{name} cannot be read ({why}): see to the file and its permissions.") from None
 
 
+@contextmanager
+def named_under(key: str) -> Iterator[None]:
+    """Names the config's `key` where a sentence names `data`: texts to pretrain on are read as labelled ones are."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(re.sub(r"(?<![\w./-])data\.(text|where)\b", rf"{key}.\1", str(error))) from None
+
+
 def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: str) -> None:
     """Raises UserError for a column that is not in a header, or is there twice."""
     if header is None:

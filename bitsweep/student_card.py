@@ -53,8 +53,8 @@ def write_card(settings: dict, made: dict, history: pd.DataFrame) -> str:
         "texts fall into two groups (projection pursuit: the least kurtosis).",
         f"- AdamW, {counted(settings['epochs'], 'epoch')}, {int(history['step'].iloc[-1]):,} steps of at most "
         f"{STEP_TOKENS:,} tokens with their padding, learning rate {settings['learning_rate']:g}, falling linearly to "
-        f"0 and warmed up over {made['warm_up']} steps, weight decay {WEIGHT_DECAY:g}, gradients clipped at norm "
-        f"{MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, "
+        f"0 and warmed up over {counted(made['warm_up'], 'step')}, weight decay {WEIGHT_DECAY:g}, gradients clipped at "
+        f"norm {MAX_GRAD_NORM:g}, no dropout; {made['precision']} products, seed {settings['seed']}, "
         f"{counted(settings['threads'], 'thread')}.",
         "",
         f"| loss | weight | first {counted(int(history['step'].iloc[0]), 'step')} | last ones |",

@@ -260,7 +260,7 @@ def main() -> None:
         f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and up to {disk / 1e6:,.0f} MB in results/{name}/."
     )
     # Of the last minute, by the system: this program's own steps are among them.
-    if (busy := os.getloadavg()[0] - 1) > 0.5:
+    if (busy := min(os.getloadavg()[0] - 1, cores)) > 0.5:
         print(f"Other programs keep {busy:.1f} of the cores busy: while they do, it takes longer.")
     if plan.seconds > 60 * arguments.minutes:
         print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs in it.")

