@@ -138,7 +138,8 @@ def explain(detail: dict) -> str:
             "name": HUB_NAME,
             **dict.fromkeys(("train", "validation", "test"), "a path or an address without line breaks"),
             "path": "a path without line breaks",
-            "model": "a folder's path whose last part has letters, digits, dots, dashes and underscores alone",
+            "model": "a folder's path without braces or line breaks, whose last part is a name of letters, digits, "
+            "dots, dashes and underscores that starts with a letter or digit",
         }.get(
             str(location[-1]),
             "a name of letters, digits, dots, dashes and underscores that starts with a letter"

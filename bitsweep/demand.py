@@ -31,6 +31,8 @@ GFLOPS = 20.0
 UNKNOWN_ROWS = 25_000
 # From a process's start to its first step.
 START_SECONDS = 5.0
+# Windows at most whose hidden states tell a teacher's principal components, as `teacher.py` has them.
+SAMPLE = 1200
 # A cluster's job of less work than this spends more than a tenth of its time on queueing, starting and being noticed.
 JOB_SECONDS = 300.0
 
@@ -185,3 +187,9 @@ class Demand:
         runs = list(runs)
         mean = statistics.fmean(map(self.seconds, runs))
         return min(len(runs), max(1, math.ceil(JOB_SECONDS / mean)) * max(1, at_once))
+
+
+def teaching_minutes(weights: float, tokens: float) -> int:
+    """The minutes to ask for where a teacher of so many bytes of weights, float32, reads so many tokens on one core."""
+    # Two operations a token for each parameter; as many again for attention, and where a part has more than its share.
+    return math.ceil(20 + 2 * 2 * tokens * weights / 4 / (GFLOPS * 1e9) / 60)

@@ -158,10 +158,11 @@ def read_config(path: Path, name: str, section: str) -> dict:
         config["model_type"] = kind
     code = config.pop("auto_map", None)
     if config["model_type"] not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
+        kinds = "bert, roberta, deberta-v2 or modernbert" if section == "encoder" else "bert"
         reason = "which needs code of its own, that BitSweep does not run" if code else "which is not made for that"
         raise UserError(
             f"{name} has model_type {config['model_type']!r}, {reason}: set {section} to one that transformers "
-            f"{__version__} classifies texts with, such as bert, roberta, deberta-v2 or modernbert."
+            f"{__version__} classifies texts with, such as {kinds}."
         )
     try:
         CONFIG_MAPPING[config["model_type"]].from_dict(config)

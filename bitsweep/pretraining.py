@@ -227,7 +227,7 @@ class Pretraining:
                     self.take_step(batch)
                     left = self.steps - self.progress.step
                     # The last row is of more steps, rather than of a few.
-                    if left == 0 or (self.progress.step % self.row == 0 and left >= self.row // 2):
+                    if left == 0 or (self.progress.step % self.row == 0 and 2 * left >= self.row):
                         self.note_row(epoch, log)
                     if self.checkpoint is not None and self.checkpoint.is_due():
                         self.save()

@@ -42,7 +42,7 @@ def descend(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
             # Past the goal, as where a few points lie far out.
             step /= 2
             continue
-        if moved @ direction > 1 - TURN:
+        if moved @ direction > 1 - TURN and step == STEP:
             return moved
-        direction, projected, kurtosis = moved, projected_there, found
+        direction, projected, kurtosis, step = moved, projected_there, found, min(STEP, 2 * step)
     return direction

@@ -105,8 +105,9 @@ def peek(path: str | Path, name: str, columns: dict[str, str], suffix: str | Non
         if suffix == ".parquet":
             file = open_parquet(path, name)
             check_columns(file.schema_arrow.names, columns, name)
-            batch = next(file.iter_batches(1, columns=[columns["label"]]), None)
-            return batch[0][0].as_py() if batch and len(batch) else None
+            with whole_parquet(name):
+                batch = next(file.iter_batches(1, columns=[columns["label"]]), None)
+                return batch[0][0].as_py() if batch and len(batch) else None
         read = records_of(path, name, suffix)
         _, header = next(read, (0, None))
         check_columns(header, columns, name)
@@ -284,16 +285,23 @@ def has_column(path: str | Path, name: str, column: str) -> bool:
         return column in open_parquet(path, name).schema_arrow.names
 
 
-def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
+@contextmanager
+def whole_parquet(name: str) -> Iterator[None]:
+    """Turns what is wrong with the content of a Parquet file into a UserError."""
     import pyarrow
 
-    file = open_parquet(path, name)
-    check_columns(file.schema_arrow.names, columns, name)
     try:
-        table = file.read(columns=list(columns.values()))
-        found = {key: table.column(column).to_pylist() for key, column in columns.items()}
+        yield
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise UserError(f"{name} cannot be read as Parquet ({error}): write it anew.") from None
+
+
+def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
+    file = open_parquet(path, name)
+    check_columns(file.schema_arrow.names, columns, name)
+    with whole_parquet(name):
+        table = file.read(columns=list(columns.values()))
+        found = {key: table.column(column).to_pylist() for key, column in columns.items()}
     return Table(name, found, range(1, table.num_rows + 1), "row")
 
 

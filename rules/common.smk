@@ -12,7 +12,7 @@ from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
 
-from bitsweep.demand import GFLOPS, Demand, find_shape
+from bitsweep.demand import SAMPLE, Demand, find_shape, teaching_minutes
 from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.extras import need_onnx
@@ -42,6 +42,7 @@ from bitsweep.pretrain_settings import (
     check_folder,
     check_sources,
     corpus_files,
+    corpus_mb,
     corpus_text,
     load_pretraining,
     teacher_text,
@@ -202,12 +203,11 @@ def teaching_mb(input):
     return int(3000 + 3 * weights + 20 * corpus)
 
 
-def teaching_minutes(input, parts, tokens=math.inf):
-    """Minutes that a teacher asks for to read one of so many parts of the texts, or `tokens` of it."""
+def reading_minutes(input, parts, windows=math.inf):
+    """Minutes that a teacher asks for to read one of so many parts of the texts, at most so many windows of it."""
     weights, corpus = (os.path.getsize(path) for path in (input.teacher[1], input.corpus))
-    # A token has 8 bytes, and takes two operations for each parameter, of 4 bytes.
-    operations = min(corpus / 8 / parts, tokens) * weights / 2
-    return int(20 + operations / (GFLOPS * 1e9) / 60)
+    # A token has 8 bytes.
+    return teaching_minutes(weights, min(corpus / 8 / parts, windows * PRETRAINING.student.positions))
 
 
 def pretrained(wildcards=None):

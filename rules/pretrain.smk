@@ -4,8 +4,6 @@
 
 # The teacher reads the corpus in so many jobs: what is read is kept where the work is interrupted.
 TEACHER_PARTS = 4
-# As bitsweep/teacher.py has them, which takes seconds to import: tokens at most that tell the principal components.
-SAMPLE_TOKENS = 1200 * 512
 
 
 rule fetch_teacher:
@@ -37,8 +35,8 @@ rule read_corpus:
         "../envs/bitsweep.yaml"
     resources:
         # Texts and tokens are in memory.
-        mem_mb=lambda wildcards, input, attempt: int(2000 + 12 * input.size_mb) * attempt,
-        runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
+        mem_mb=lambda wildcards, attempt: int(2000 + 12 * corpus_mb(PRETRAINING)) * attempt,
+        runtime=lambda wildcards, attempt: int(20 + corpus_mb(PRETRAINING)) * attempt,
     params:
         corpus=lambda wildcards: corpus_text(PRETRAINING),
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
@@ -82,7 +80,7 @@ rule project_teacher:
         "../envs/bitsweep.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
-        runtime=lambda wildcards, input, attempt: teaching_minutes(input, 1, SAMPLE_TOKENS) * attempt,
+        runtime=lambda wildcards, input, attempt: reading_minutes(input, 1, SAMPLE) * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
         drawing=f"--size {PRETRAINING.student.hidden_size} --seed {PRETRAINING.seed}",
@@ -109,7 +107,7 @@ rule read_teacher:
         "../envs/bitsweep.yaml"
     resources:
         mem_mb=lambda wildcards, input, attempt: teaching_mb(input) * attempt,
-        runtime=lambda wildcards, input, attempt: teaching_minutes(input, TEACHER_PARTS) * attempt,
+        runtime=lambda wildcards, input, attempt: reading_minutes(input, TEACHER_PARTS) * attempt,
     params:
         teacher=lambda wildcards, input: os.path.dirname(input.teacher[0]),
         parts=TEACHER_PARTS,

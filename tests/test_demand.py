@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bitsweep import batches
+from bitsweep import batches, teacher
 from bitsweep import demand as demand_module
 from bitsweep.config import load_settings
 from bitsweep.demand import JOB_SECONDS, Demand, find_shape, read_shape
@@ -39,6 +39,12 @@ def test_micro_batches_are_counted_as_they_are_made():
         batches.TRAINING_TOKENS,
         batches.EVALUATION_TOKENS,
     )
+
+
+def test_a_teacher_s_sample_is_what_it_is_asked_for():
+    assert demand_module.SAMPLE == teacher.SAMPLE
+    # all-MiniLM-L6-v2 on a quarter of 6.5 million tokens: 62 minutes of its products, twice, and 20.
+    assert demand_module.teaching_minutes(90.9e6, 6.5e6 / 4) == pytest.approx(20 + 2 * 62, abs=3)
 
 
 def test_an_encoder_that_is_not_here_yet_counts_as_bert_base(tmp_path):

