@@ -14,9 +14,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
-from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load, load_file
 
 from bitsweep.config import load_settings
@@ -25,7 +22,6 @@ from bitsweep.params import experiment_text
 from bitsweep.pinned import add_source
 from bitsweep.prose import held_out_clause
 from bitsweep.prose import test_split_sentence as split_sentence
-from bitsweep.settings import HubName
 from tests.conftest import ROOT, Workspace
 from tests.hub import Hub
 from tests.test_encoder import write_old_folder
@@ -395,21 +391,3 @@ def told_before_training(done, workspace, words):
         assert all(word in sentence for word in words), done.stdout
     assert "Traceback" not in done.stdout
     assert not (workspace.folder / "results" / "imdb" / "runs").exists()
-
-
-LONG = "a" * 96
-NAMES = ["a/b", "bert-base-uncased", "a.b/C_1", "a/foo_", f"{LONG}/{LONG}", f"a/{LONG}b", "a/foo--bar", "a/x..y"]
-
-
-@pytest.mark.parametrize("name", [*NAMES, "a/--b", "a/x.git", "a/b-", "a/b.", "-a/b", "a/b/c", "a/ b"])
-def test_the_config_takes_the_names_that_the_hub_s_client_takes(name):
-    def refused(check, error):
-        try:
-            check(name)
-        except error:
-            return True
-        return False
-
-    assert refused(TypeAdapter(HubName).validate_python, ValidationError) == refused(
-        validate_repo_id, HFValidationError
-    )

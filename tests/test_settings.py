@@ -7,10 +7,13 @@ import sys
 import jsonschema
 import pytest
 import yaml
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from pydantic import TypeAdapter, ValidationError
 
 from bitsweep.config import load_settings
 from bitsweep.errors import UserError
-from bitsweep.settings import schema_text
+from bitsweep.settings import HubName, schema_text
 from scripts import make_pairs
 from tests.conftest import ROOT
 
@@ -160,3 +163,21 @@ def test_every_mistake_is_told_at_once(config):
     with pytest.raises(UserError) as error:
         load_settings(config)
     assert len(str(error.value).splitlines()) == 2
+
+
+LONG = "a" * 96
+NAMES = ["a/b", "bert-base-uncased", "a.b/C_1", "a/foo_", f"{LONG}/{LONG}", f"a/{LONG}b", "a/foo--bar", "a/x..y"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a/--b", "a/x.git", "a/b-", "a/b.", "-a/b", "a/b/c", "a/ b"])
+def test_the_config_takes_the_names_that_the_hub_s_client_takes(name):
+    def refused(check, error):
+        try:
+            check(name)
+        except error:
+            return True
+        return False
+
+    assert refused(TypeAdapter(HubName).validate_python, ValidationError) == refused(
+        validate_repo_id, HFValidationError
+    )
