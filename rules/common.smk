@@ -101,7 +101,7 @@ RUN_FILES = {
     "predictions": "predictions.npy",
     "weights": "weights.safetensors",
 }
-# A classifier that is taken home. By name, since `expand` takes no outputs of rules that lie in a cluster's object store.
+# The files of a classifier that is taken home.
 EXPORTED = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "calibration.json"]
 FIGURES = ["learning_curves", "costs", "differences", *(f"heatmap_{mode}" for mode in MODES)]
 # For readers of the page and of papers, and for programs.

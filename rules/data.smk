@@ -8,8 +8,7 @@
 rule fetch_data:
     """Takes the labelled rows, and the splits that the source has besides, from where they are."""
     input:
-        # Never in a cluster's object store.
-        local(local_files(SETTINGS)),
+        local_files(SETTINGS),
     output:
         f"{RESULTS}/data/source/source.json",
         labelled=f"{RESULTS}/data/source/labelled.parquet",

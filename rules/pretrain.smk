@@ -25,7 +25,7 @@ rule fetch_teacher:
 rule read_corpus:
     """Reads and tokenizes the texts."""
     input:
-        files=local(corpus_files(PRETRAINING)),
+        files=corpus_files(PRETRAINING),
         teacher=rules.fetch_teacher.output,
     output:
         f"{PRETRAIN}/corpus.safetensors",

@@ -104,10 +104,9 @@ rule evaluate_mode:
 rule compare_modes:
     """Computes the intervals of the test accuracies and of their differences."""
     input:
-        # By their paths, not by rules.evaluate_mode: with default storage (profiles/kubernetes) its outputs are objects.
-        scores=expand(f"{RESULTS}/evaluation/{{mode}}.json", mode=MODES),
+        scores=expand(rules.evaluate_mode.output.scores, mode=MODES),
         # The scores carry the sums of the predictions.
-        predictions=expand(f"{RESULTS}/evaluation/{{mode}}.csv", mode=MODES),
+        predictions=expand(rules.evaluate_mode.output.predictions, mode=MODES),
     output:
         f"{RESULTS}/comparison.json",
     log:

@@ -1,11 +1,7 @@
-"""The profiles of other clusters: the same sweep through a submit command, and a plan for Kubernetes."""
+"""The profiles of other clusters: the same sweep through a submit command, and a Slurm that does not answer."""
 
-import importlib.util
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.tables import TARGET, read_back, write_table
@@ -16,7 +12,6 @@ COMMANDS = {
     "qsub": 'JOB_ID=$$ setsid bash "${!#}" > /dev/null 2>&1 & echo $! > "$0.$$"; echo $$',
     "qstat": 'kill -0 "$(cat "${0%qstat}qsub.$2")" 2> /dev/null || echo "Following jobs do not exist: $2"',
 }
-PLUGINS = ("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3")
 
 
 def submit_commands(folder: Path) -> Path:
@@ -71,29 +66,3 @@ def test_a_slurm_that_does_not_answer_is_told_before_anything_is_made(workspace)
     assert "No Slurm answers here (sinfo: " in done.stdout
     assert "call on the cluster's login node, or without --profile profiles/slurm." in done.stdout
     assert not (workspace.folder / "results").exists()
-
-
-class EmptyStorage(BaseHTTPRequestHandler):
-    """What an S3 without any bucket answers to whether a file is there."""
-
-    def do_HEAD(self) -> None:
-        self.send_response(404)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, PLUGINS)), reason="no plugins: pip install -r requirements-kubernetes.txt"
-)
-def test_a_sweep_is_planned_for_kubernetes(workspace, monkeypatch):
-    for name in ("ACCESS", "SECRET"):
-        monkeypatch.setenv(f"SNAKEMAKE_STORAGE_S3_{name}_KEY", "none")
-    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyStorage) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        storage = ["--storage-s3-endpoint-url", f"http://127.0.0.1:{server.server_port}"]
-        counts = workspace.jobs("--profile", "profiles/kubernetes", *storage, "--configfile", "configs/small.yaml")
-        server.shutdown()
-    assert counts["train_run"] == 8
-    assert counts["evaluate_mode"] == 2
