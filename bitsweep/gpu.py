@@ -44,12 +44,12 @@ def take_slot(gpus: list[str], runs: int, stack: ExitStack) -> str | None:
     """Takes a slot of the GPU with the fewest taken ones, until `stack` closes; None where all are taken."""
     folder = slots_folder()
     # One at a time: who tries a slot holds it for that moment.
-    with waited_for(folder / "placing.lock", "Waiting for another run that chooses its GPU."):
+    with waited_for(folder / "placing.lock", message="Waiting for another run that chooses its GPU."):
         free: dict[str, list] = {gpu: [] for gpu in gpus}
         for gpu, files in free.items():
             for slot in range(runs):
                 with suppress(UserError):
-                    files.append(take(folder / f"{gpu}.{slot}", ""))
+                    files.append(take(folder / f"{gpu}.{slot}", message=""))
         chosen = max(free, key=lambda gpu: len(free[gpu]))
         mine = free[chosen].pop() if free[chosen] else None
         for files in free.values():

@@ -9,7 +9,7 @@ from typing import TextIO
 from bitsweep.errors import UserError
 
 
-def take(path: Path, message: str) -> TextIO:
+def take(path: Path, *, message: str) -> TextIO:
     """Takes the lock of a file, which is held until the returned file is closed or the process ends.
 
     Raises UserError with `message` where another process holds it.
@@ -28,10 +28,10 @@ def take(path: Path, message: str) -> TextIO:
 
 
 @contextmanager
-def waited_for(path: Path, message: str) -> Iterator[None]:
+def waited_for(path: Path, *, message: str) -> Iterator[None]:
     """Holds the lock of a file within the block; says `message` where that has to wait for another process."""
     try:
-        file = take(path, message)
+        file = take(path, message=message)
     except UserError:
         print(message, flush=True)
         file = path.open("a")

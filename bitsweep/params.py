@@ -95,7 +95,7 @@ def timed_key(settings: Settings, encoder: str, rows: str) -> str:
 
 def snapshot(settings: Section, scripts: Iterable[str], without: Iterable[str] = ()) -> dict:
     """What results depend on: settings, but for keys that only tell, and the code of the scripts that made them."""
-    code = {script: fingerprint(script) for script in scripts}
+    code = {script: fingerprint(script) for script in sorted(scripts)}
     return {**settings.model_dump(exclude=set(without)), "code": code}
 
 

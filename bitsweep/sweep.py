@@ -36,7 +36,7 @@ class Sweep:
     def take_lock(self) -> None:
         # Snakemake's own lock outlives a killed Snakemake; this one ends with the process (see profiles/default).
         message = f"Another call works on {self.results} in this folder: wait for its end, or stop it, and call again."
-        self.lock = take(self.results / ".lock", message)
+        self.lock = take(self.results / ".lock", message=message)
 
     def look_over(self, later: bool = False) -> None:
         """Sets damaged files and failed runs aside, unless another sweep is at work on them.
@@ -106,6 +106,6 @@ class Sweep:
             raise UserError(f"Another call was at work on {self.results} when this one began: call again.")
         cancel_left_jobs(self.results, Path(".snakemake"))
         with waited_for(
-            self.results / JOBS, f"Jobs of an earlier call still work on {self.results}: waiting for them."
+            self.results / JOBS, message=f"Jobs of an earlier call still work on {self.results}: waiting for them."
         ):
             note_settings(self.results, self.settings)

@@ -17,7 +17,7 @@ from bitsweep.environment import prepare_jobs
 from bitsweep.errors import UserError
 from bitsweep.extras import need_onnx
 from bitsweep.files import canonical_json
-from bitsweep.fingerprint import fingerprint, scripts
+from bitsweep.fingerprint import fingerprint, module_digest, scripts
 from bitsweep.gpu import share_gpus
 from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.params import (

@@ -23,6 +23,7 @@ use rule train_run as train_study_run with:
         selection=lambda wildcards, input: (
             f"--selection {input.selection} --mode {wildcards.mode}" if input.selection else ""
         ),
+        trains=module_digest("bitsweep.results"),
         code=fingerprint("train_run"),
 
 

@@ -48,10 +48,12 @@ rule train_run:
         folder=lambda wildcards, output: os.path.dirname(output.result),
         # The study's runs may leave their setting to the selection.
         selection="",
+        # What computes the run's numbers, by which finished runs are found: not how jobs start, wait and report.
+        trains=module_digest("bitsweep.results"),
         code=fingerprint("train_run"),
     shell:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
-        " --code {params.code}"
+        " --code {params.trains}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
         ' --results "$BITSWEEP_RESULTS" --timed "$BITSWEEP_TIMED" --gpu-percent {resources.gpu_percent}'
         " {params.selection} --output {params.folder:q} > {log:q} 2>&1"

@@ -88,7 +88,7 @@ def main() -> None:
     }
     checkpoint = Checkpoint(arguments.output / ".checkpoint.safetensors", canonical_json(made_from))
     # A process that a killed Snakemake has left behind may still be at work.
-    with waited_for(arguments.output / ".lock", "Another process pretrains this encoder: waiting for its end."):
+    with waited_for(arguments.output / ".lock", message="Another process pretrains this encoder: waiting for its end."):
         pretraining = Pretraining(
             model,
             load_tokens(arguments.corpus),

@@ -102,7 +102,7 @@ def main() -> None:
         return
     key, kept = key_of(sources), KeptRuns(folder, OUTPUTS)
     # A process that a killed Snakemake has left behind may still train this run: then its result is taken.
-    with waited_for(folder / ".lock", "Another process trains this run: waiting for its result."):
+    with waited_for(folder / ".lock", message="Another process trains this run: waiting for its result."):
         checkpoint = folder / ".checkpoint.safetensors"
         others = alike(arguments.results, sources["recipe"]) if arguments.results else ()
         if kept.restore(key) or kept.adopt(key, others):

@@ -165,13 +165,16 @@ def test_an_edit_of_the_code_reruns_what_runs_it(edited, file):
     assert edited.plan(*SMALL) == CODE_EDITS[file]
 
 
-def test_comments_and_formatting_rerun_nothing(edited):
+def test_comments_formatting_and_wording_rerun_nothing(edited):
     for path in [*edited.folder.rglob("*.py"), *edited.folder.rglob("*.smk"), edited.folder / "Snakefile"]:
         path.write_text(path.read_text() + "\n# A comment.\n\n")
     path = edited.folder / "bitsweep" / "training.py"
     text = path.read_text()
     assert "def rank(self, row: dict) ->" in text
-    path.write_text(text.replace("def rank(self, row: dict) ->", "def rank(\n        self, row: dict\n    ) ->"))
+    text = text.replace("def rank(self, row: dict) ->", "def rank(\n        self, row: dict\n    ) ->")
+    path.write_text(text.replace("Going on at the checkpoint", "The checkpoint is taken up"))
+    path = edited.folder / "scripts" / "train_run.py"
+    path.write_text(path.read_text().replace("Another process trains this run", "This run is being trained"))
     assert edited.plan(*SMALL) == set()
 
 
