@@ -2,6 +2,7 @@
 # make new      writes a config for your own file: asks five questions (or FILE=mine.csv TEXT=column LABEL=column ...)
 # make explain  says which jobs a call would run, and why (CONFIG=configs/imdb.yaml for another experiment)
 # make test     sets up .venv and runs the tests
+# make test-quick   those that run no Snakemake: a minute
 # make check    formatting and lint, as CI runs them
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
@@ -16,7 +17,7 @@ BIN := .venv/bin
 # A progress bar where there is a terminal to draw it on.
 PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
-.PHONY: run new explain setup test check benchmark lock
+.PHONY: run new explain setup test test-quick check benchmark lock
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
@@ -44,8 +45,13 @@ setup: .venv/installed
 	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-quick: setup
+	$(PYTEST) --ignore tests/end_to_end
 
 check: setup
 	$(BIN)/ruff check .

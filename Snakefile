@@ -58,7 +58,7 @@ rule all:
         expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=TABLE_FORMATS),
         expand(f"{REPORT}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=FIGURE_FORMATS),
         # What the report was made from: Snakemake makes deleted files again only where a target names them.
-        [runs_of(MODES, file) for file in RUN_FILES.values()],
+        [runs_of(MODES, file) for file in RUN_FILES],
         expand(f"{RESULTS}/evaluation/{{mode}}.{{suffix}}", mode=MODES, suffix=["json", "csv"]),
         multiext(
             f"{RESULTS}/",

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitsweep.precision import product_rate, product_seconds
-from bitsweep.tokens import load_tokens
+from bitsweep.data.tokens import load_tokens
+from bitsweep.training.precision import product_rate, product_seconds
 
 
 def forward_operations(lengths: np.ndarray, config: dict, labels: int) -> tuple[float, float]:

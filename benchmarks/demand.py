@@ -1,4 +1,4 @@
-"""Trains short runs of several encoders and settings: what `bitsweep/demand.py` asks for beside what they took.
+"""Trains short runs of several encoders and settings: what rules ask for them, and what they take.
 
 python -m benchmarks.demand    some minutes; run it with .venv's Python
 
@@ -20,12 +20,12 @@ import yaml
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from bitsweep.config import load_settings
-from bitsweep.demand import Demand, read_shape
+from bitsweep.config.load import load_settings
+from bitsweep.data.tokens import save_tokens
 from bitsweep.files import read_json, write_json
-from bitsweep.modes import BUILT_IN
-from bitsweep.precision import choose_precision
-from bitsweep.tokens import save_tokens
+from bitsweep.model.modes import BUILT_IN
+from bitsweep.training.precision import choose_precision
+from bitsweep.workflow.resources import RunResources, read_shape
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -85,7 +85,7 @@ def train(folder: Path, encoder: str, length: int, size: int, mode: str, example
     # Not a child of this process: Linux would count this one's memory as the child's greatest.
     command = ["sh", "-c", '"$@"; exit $?', "sh", *command, "--output", str(output)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    demand = Demand(settings, read_shape(read_json(folder / encoder / "config.json")))
+    demand = RunResources(settings, read_shape(read_json(folder / encoder / "config.json")))
     costs = read_json(output / "costs.json")
     return {
         "encoder": encoder,

@@ -26,15 +26,16 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bitsweep.data import hold_out
-from bitsweep.encoder import prepare_encoder
-from bitsweep.files import WEIGHTS, read_json, sha256_file, write_json, write_text
-from bitsweep.precision import choose_precision
-from bitsweep.student import build_student
-from bitsweep.student_card import tell_judgement
-from bitsweep.teacher import Machine, Teacher
-from bitsweep.tokenization import encode, load_tokenizer
-from bitsweep.tokens import load_tokens, save_tokens
+from bitsweep.data.splits import hold_out
+from bitsweep.data.tokenizer import encode, load_tokenizer
+from bitsweep.data.tokens import load_tokens, save_tokens
+from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, write_json, write_text
+from bitsweep.model.encoder import prepare_encoder
+from bitsweep.pretraining.model_card import tell_judgement
+from bitsweep.pretraining.student import build_student
+from bitsweep.pretraining.teacher import Teacher
+from bitsweep.training.machine import Machine
+from bitsweep.training.precision import choose_precision
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
@@ -129,7 +130,7 @@ def write_random(like: Path, folder: Path) -> None:
     for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copy(like / file, folder / file)
     model = build_student(BertConfig.from_pretrained(like), None, 1)
-    save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, folder / WEIGHTS)
+    save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, folder / MODEL_WEIGHTS)
 
 
 def main() -> None:
@@ -166,7 +167,10 @@ def main() -> None:
     told = first / "judgement.json"
     known = read_json(told) if told.exists() and not arguments.tiny else {}
     digests = {
-        name: {"weights_sha256": sha256_file(encoder / WEIGHTS), "config_sha256": sha256_file(encoder / "config.json")}
+        name: {
+            "weights_sha256": sha256_file(encoder / MODEL_WEIGHTS),
+            "config_sha256": sha256_file(encoder / "config.json"),
+        }
         for name, encoder in named.items()
     }
     # What was measured in this way before; under a name that is another encoder's now, it is left out.

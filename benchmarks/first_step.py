@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-import bitsweep.imports  # noqa: F401
-from bitsweep.optimizer import AdamW
+import bitsweep.model.fast.light_imports  # noqa: F401
+from bitsweep.training.optimizer import AdamW
 
 
 def watch(path: Path) -> None:

@@ -62,7 +62,7 @@ def plan(copy: Copy, runs: int) -> Process:
 def sweep(copy: Copy, runs: int) -> dict[str, Process]:
     """A whole sweep with simulated training: its preparation, the rest, and a plan once all is there."""
     config = write_config(copy.folder, runs)
-    shutil.copy(ROOT / "benchmarks" / "simulated.py", copy.folder / "bitsweep" / "results.py")
+    shutil.copy(ROOT / "benchmarks" / "simulated.py", copy.folder / "bitsweep" / "training" / "run.py")
     results = f"results/{Path(config).stem}"
     splits = [f"{results}/tokens/{split}.safetensors" for split in ("train", "validation", "test")]
     prepared = snakemake(copy, config, *splits, f"{results}/encoder/config.json")

@@ -1,4 +1,4 @@
-"""Runs whose training is simulated: benchmarks/scale.py puts this file in the place of bitsweep/results.py in a copy.
+"""Runs whose training is simulated: benchmarks/scale.py puts this file into a copy, as bitsweep/training/run.py.
 
 Everything else of a run is as ever: its process, its locks, what it reads, what it keeps. Instead of training, numbers
 are drawn that depend on the run's setting as accuracies do, and the weights are the encoder's own under a drawn head.
@@ -17,9 +17,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
+from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
+from bitsweep.number_format import spell_number
 from bitsweep.seeding import generator
-from bitsweep.spelling import spell_number
 
 INITIAL_STATES = "initial_states.json"
 VERSIONS = {name: version(name) for name in ("torch", "transformers")}
@@ -43,7 +43,7 @@ def draw_predictions(labels: np.ndarray, recipe: dict) -> np.ndarray:
 
 def trained_weights(encoder: Path, labels: int, recipe: dict) -> dict[str, np.ndarray]:
     """The parameters that the modes bitfit and bitfit_head train, by their names."""
-    weights = {name: tensor for name, tensor in load_file(encoder / WEIGHTS).items() if "bias" in name}
+    weights = {name: tensor for name, tensor in load_file(encoder / MODEL_WEIGHTS).items() if "bias" in name}
     weights["classifier.bias"] = np.zeros(labels, dtype=np.float32)
     if "head" in recipe["mode"]["train"]:
         hidden = read_json(encoder / "config.json")["hidden_size"]
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--seeds", required=True, type=int, nargs="+", help="the seeds of the grid")
     arguments = parser.parse_args()
-    from bitsweep.model import build_classifier, digest_state
+    from bitsweep.model.classifier import build_classifier, digest_state
 
     build = (build_classifier(arguments.encoder, arguments.labels, seed) for seed in arguments.seeds)
     states = zip(arguments.seeds, map(digest_state, build), strict=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from bitsweep.modes import BUILT_IN
+from bitsweep.model.modes import BUILT_IN
 
 ROOT = Path(__file__).resolve().parent.parent
 PARTS = ["Snakefile", "config.yaml", "bitsweep", "benchmarks", "envs", "models", "profiles", "rules", "scripts"]

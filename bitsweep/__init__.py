@@ -1,3 +1,1 @@
 """BitSweep: fine-tuning sweeps over batch size, learning rate and mode, with honest reports."""
-
-__version__ = "0.1.0"

@@ -1,63 +1,18 @@
-"""How a script runs: a user's mistake is told in one sentence, and others can see that it is at work."""
-
-import fcntl
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+"""The user's mistakes, each told in one sentence."""
 
 # As the C library says ENOSPC.
 FULL_DISK = "No space left on device"
-# The file in a folder of results that its jobs lock while they work, all at once.
-JOBS = ".jobs"
-# The variables of the environment that name the folders of an experiment and of a pretraining to jobs.
-RESULTS, PRETRAINING = "BITSWEEP_RESULTS", "BITSWEEP_PRETRAINING"
 
 
 class UserError(Exception):
     """What the user can mend: the message names the key or file, the value and the remedy."""
 
 
-def run(main: Callable[[], None], folder: str = RESULTS) -> None:
-    """Calls a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error.
+def in_short(error: Exception) -> str:
+    """Return an error's kind and the beginning of what it says, on one line.
 
-    The exit status is 1, and after Ctrl-C that of SIGINT. `folder` is the variable of the environment that names the
-    folder it works on.
+    A full disk is raised again: `jobs.entry.run` has a sentence of its own for it.
     """
-    # See scripts/__init__.py.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with at_work(folder):
-            main()
-    except UserError as error:
-        sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        going_on = ": what is finished is kept, and the same call goes on" if os.environ.get(folder) else ""
-        print(f"Interrupted{going_on}.", file=sys.stderr, flush=True)
-        # As Python itself ends: a shell that runs several commands then stops as well.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    except Exception as error:
-        # Writers have classes of their own for it.
-        if FULL_DISK not in str(error):
-            raise
-        sys.exit(f"Error: {error}: free some space and call again; what is finished is kept.")
-
-
-@contextmanager
-def at_work(folder: str) -> Iterator[None]:
-    """Shows to later calls on a folder, which `prepare_jobs` names, that a job is at work on its files."""
-    results = os.environ.get(folder)
-    if not results:
-        # A script that is run by hand.
-        yield
-        return
-    Path(results).mkdir(parents=True, exist_ok=True)
-    with Path(results, JOBS).open("a") as file:
-        # On a file system without locks: better none than no sweep.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+    if FULL_DISK in str(error):
+        raise error
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300] or 'no reason given'}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # The file of a model folder's weights, as transformers names it.
-WEIGHTS = "model.safetensors"
+MODEL_WEIGHTS = "model.safetensors"
 # The folder, beside files, of their sums.
 SUMS = ".sums"
 
@@ -21,7 +21,7 @@ def whole_file(path: str | Path, lasting: bool = True) -> Iterator[Path]:
     """Gives a temporary name in the folder of `path`, renamed to `path` once the block has ended well.
 
     The name keeps the suffix of `path`, since many writers choose their format by it. A `lasting` file reaches the disk
-    before it gets its name, and its sum is noted, so that later damage is seen (`bitsweep/audit.py`).
+    before it gets its name, and its sum is noted, so that later damage is seen (`bitsweep/workflow/audit.py`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def damage_of(path: Path, hash_up_to: float = math.inf) -> str | None:
     return None
 
 
-def is_whole(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether a file is there, and is what was written."""
     return path.is_file() and sum_path(path).is_file() and damage_of(path) is None
 
@@ -94,6 +94,11 @@ def read_json(path: str | Path) -> Any:
 def canonical_json(value: Any) -> str:
     """One spelling for equal values, whatever the order of their keys: what Snakemake compares as a param."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def short_key(value: Any) -> str:
+    """Return a short name for all that `value` holds: 16 hexadecimal digits of the SHA-256 of its canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:16]
 
 
 def sha256_file(path: str | Path) -> str:

@@ -12,15 +12,15 @@ from snakemake.utils import Paramspace
 
 sys.path.insert(0, workflow.basedir)
 
-from bitsweep.demand import SAMPLE, Demand, find_shape, teaching_minutes
-from bitsweep.environment import prepare_jobs
+from bitsweep.workflow.resources import SAMPLE, RunResources, find_shape, teaching_minutes
+from bitsweep.jobs.environment import prepare_jobs
 from bitsweep.errors import UserError
-from bitsweep.extras import need_onnx
+from bitsweep.export.onnx_packages import need_onnx
 from bitsweep.files import canonical_json
-from bitsweep.fingerprint import fingerprint, module_digest, scripts
-from bitsweep.gpu import share_gpus
-from bitsweep.grid import DIMENSIONS, run_path, table_of_runs
-from bitsweep.params import (
+from bitsweep.workflow.fingerprint import fingerprint, module_digest, scripts
+from bitsweep.jobs.gpu_slots import share_gpus
+from bitsweep.config.grid import DIMENSIONS, run_path, table_of_runs
+from bitsweep.workflow.rule_params import (
     SELECTED,
     data_text,
     encoder_text,
@@ -35,10 +35,10 @@ from bitsweep.params import (
     study_grids,
     timed_key,
 )
-from bitsweep.config import load_settings
-from bitsweep.pretrain_settings import (
+from bitsweep.config.load import load_settings
+from bitsweep.pretraining.settings import (
     SCRIPTS,
-    TOLD_KEYS,
+    CARD_KEYS,
     check_folder,
     check_sources,
     corpus_files,
@@ -47,12 +47,13 @@ from bitsweep.pretrain_settings import (
     load_pretraining,
     teacher_text,
 )
-from bitsweep.request import check_names, check_targets, part_config, read_request
-from bitsweep.slurm import check_reachable, note_job
-from bitsweep.sweep import Sweep
+from bitsweep.workflow.predict_request import check_names, check_targets, split_config, read_request
+from bitsweep.training.run_files import RUN_FILES
+from bitsweep.workflow.slurm import check_reachable, note_job
+from bitsweep.workflow.startup import Sweep
 
 # What the command line asks of the target predict is no part of the experiment.
-EXPERIMENT, ASKED = part_config(config, workflow.config_settings.config)
+EXPERIMENT, ASKED = split_config(config, workflow.config_settings.config)
 
 # Nor is how an encoder is made.
 MAKES_ENCODER = EXPERIMENT.pop("pretrain", None)
@@ -94,13 +95,6 @@ SUMMARY_TABLES = {
     "costs": "Costs",
 }
 TABLES = ["encoder_input", *SUMMARY_TABLES]
-RUN_FILES = {
-    "history": "history.csv",
-    "result": "result.json",
-    "costs": "costs.json",
-    "predictions": "predictions.npy",
-    "weights": "weights.safetensors",
-}
 # The files of a classifier that is taken home.
 EXPORTED = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "calibration.json"]
 FIGURES = ["learning_curves", "costs", "differences", *(f"heatmap_{mode}" for mode in MODES)]
@@ -117,7 +111,7 @@ if SETTINGS.study:
     STUDY_GRID = Paramspace(STUDY_CELLS)
 
 # What runs ask of a machine or a cluster.
-DEMAND = Demand(
+RUN_RESOURCES = RunResources(
     SETTINGS, find_shape(SETTINGS, Path(ENCODER)), Path(f"{RESULTS}/data/rows.json"), SPLIT_KEY, local_files(SETTINGS)
 )
 
@@ -131,15 +125,15 @@ wildcard_constraints:
 
 
 def runs_of(modes, file):
-    """The `file` of all runs of the `modes`."""
+    """Return the `file` (a key of RUN_FILES) of all runs of the `modes`."""
     cells = CELLS.to_dict("records")
-    return [f"{RUNS}/{run_path(cell)}/{file}" for cell in cells if cell["mode"] in modes]
+    return [f"{RUNS}/{run_path(cell)}/{RUN_FILES[file]}" for cell in cells if cell["mode"] in modes]
 
 
 def study_runs(file, mode=None):
-    """The `file` of all runs of the study, or of one mode's."""
+    """Return the `file` (a key of RUN_FILES) of all runs of the study, or of one mode's."""
     cells = STUDY_CELLS.to_dict("records")
-    return [f"{STUDY}/runs/{run_path(cell)}/{file}" for cell in cells if mode in (None, cell["mode"])]
+    return [f"{STUDY}/runs/{run_path(cell)}/{RUN_FILES[file]}" for cell in cells if mode in (None, cell["mode"])]
 
 
 def refuse(error):
@@ -249,7 +243,7 @@ def group_of_runs(wildcards):
     settings = workflow.group_settings
     if "runs" not in settings.group_components:
         at_once = max(1, (workflow.resource_settings.cores or 1) // SETTINGS.training.threads)
-        size = DEMAND.runs_per_job(CELLS.to_dict("records"), at_once)
+        size = RUN_RESOURCES.runs_per_job(CELLS.to_dict("records"), at_once)
         settings.group_components = {**settings.group_components, "runs": size}
     return "runs"
 
@@ -258,7 +252,7 @@ def group_of_runs(wildcards):
 MADE_BY = snapshot(SETTINGS, set(scripts()) - set(SCRIPTS)) | {"encoder_files": ENCODER_TEXT}
 SWEEP = Sweep(RESULTS, SPLIT_KEY, MADE_BY, limits_text(SETTINGS), local_files(SETTINGS))
 # And a pretraining works on no experiment.
-MAKING = Sweep(PRETRAIN, "", snapshot(PRETRAINING, SCRIPTS, TOLD_KEYS), "{}", []) if PRETRAINING else None
+MAKING = Sweep(PRETRAIN, "", snapshot(PRETRAINING, SCRIPTS, CARD_KEYS), "{}", []) if PRETRAINING else None
 
 try:
     REQUEST = read_request(ASKED, SETTINGS, RESULTS) if ASKED else None
@@ -277,7 +271,9 @@ if workflow.is_main_process:
         share_gpus(limit and limit.value)
     except UserError as error:
         raise WorkflowError(str(error)) from None
-    DEMAND.measure(((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records")), TIMED)
+    RUN_RESOURCES.measure(
+        ((cell, Path(RUNS, run_path(cell), RUN_FILES["costs"])) for cell in CELLS.to_dict("records")), TIMED
+    )
 elif workflow.remote_exec:
     # Of the job Snakemake tells only its command line as yet.
     pretrains = MAKING and any(argument.split(":")[0] in SCRIPTS for argument in sys.argv)

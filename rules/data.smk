@@ -138,7 +138,7 @@ rule check_mode:
     conda:
         "../envs/bitsweep.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": "8"}, attempt),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": "8"}, attempt),
     params:
         # The limits are no param (prepare_jobs sets them): training waits for this check, and another limit of the test
         # split must not train again. Where rows and limits are known, they are checked before any job (sweep.py).

@@ -8,8 +8,8 @@ rule export_mode:
     """Writes a mode's selected run as a folder that transformers loads, and compares it with its evaluation."""
     input:
         selection=rules.select_runs.output[0],
-        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
-        weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
+        results=lambda wildcards: runs_of([wildcards.mode], "result"),
+        weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
         validation=f"{RESULTS}/tokens/validation.safetensors",
         # Read after the evaluation, to see that the classifier that is taken home is the one that was evaluated.
@@ -24,9 +24,9 @@ rule export_mode:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
-        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(2, attempt),
-        gpu_percent=DEMAND.gpu_percent(),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: RUN_RESOURCES.evaluation_minutes(2, attempt),
+        gpu_percent=RUN_RESOURCES.gpu_percent(),
     params:
         # From a function, since Snakemake would look for wildcards in what is written here.
         label_names=lambda wildcards: canonical_json(SETTINGS.label_names),
@@ -47,8 +47,8 @@ rule export_delta:
     """Writes what a mode's selected run has beside the pretrained encoder."""
     input:
         selection=rules.select_runs.output[0],
-        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
-        weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
+        results=lambda wildcards: runs_of([wildcards.mode], "result"),
+        weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
     output:
         f"{EXPORT}/{{mode}}/delta.safetensors",
@@ -68,7 +68,7 @@ rule export_delta:
 rule export_card:
     """Writes the model card of an exported classifier."""
     input:
-        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
+        results=lambda wildcards: runs_of([wildcards.mode], "result"),
         selection=rules.select_runs.output[0],
         prices=rules.price_selection.output[0],
         scores=rules.evaluate_mode.output.scores,

@@ -41,9 +41,9 @@ rule predict_file:
         "../envs/bitsweep.yaml"
     threads: workflow.resource_settings.cores or 1
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": SELECTED}, attempt),
         runtime=lambda wildcards, attempt: 240 * attempt,
-        gpu_percent=DEMAND.gpu_percent(),
+        gpu_percent=RUN_RESOURCES.gpu_percent(),
     params:
         columns=lambda wildcards: canonical_json(REQUEST.columns),
         mode=lambda wildcards, input: f"--mode {REQUEST.mode}" if REQUEST.mode else f"--mode-in {input.chosen}",

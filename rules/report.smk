@@ -172,6 +172,6 @@ rule write_report:
     params:
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         study=lambda wildcards, input: f"--study {input.study[0]}" if input.study else "",
-        code=fingerprint("write_report", "bitsweep/report.css", "bitsweep/page.js"),
+        code=fingerprint("write_report", "bitsweep/report/page.css", "bitsweep/report/page.js"),
     shell:
         "python -m scripts.write_report --report {params.folder:q} {params.study} > {log:q} 2>&1"

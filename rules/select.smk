@@ -7,10 +7,10 @@
 rule collect_runs:
     """Collects all runs into one table, their epochs into another, and their costs into a third."""
     input:
-        runs_of(MODES, "result.json"),
-        runs_of(MODES, "history.csv"),
-        runs_of(MODES, "costs.json"),
-        runs_of(MODES, "predictions.npy"),
+        runs_of(MODES, "result"),
+        runs_of(MODES, "history"),
+        runs_of(MODES, "costs"),
+        runs_of(MODES, "predictions"),
         validation=f"{RESULTS}/tokens/validation.safetensors",
     output:
         table=f"{RESULTS}/runs.csv",
@@ -52,7 +52,7 @@ rule select_runs:
 rule price_selection:
     """Estimates what picking the best epoch and setting of each mode adds to its validation score."""
     input:
-        runs_of(MODES, "predictions.npy"),
+        runs_of(MODES, "predictions"),
         table=rules.collect_runs.output.table,
         validation=f"{RESULTS}/tokens/validation.safetensors",
     output:
@@ -75,8 +75,8 @@ rule evaluate_mode:
     input:
         selection=rules.select_runs.output[0],
         # The selection names the weights that it selected, so that other ones are another selection.
-        weights=lambda wildcards: runs_of([wildcards.mode], "weights.safetensors"),
-        results=lambda wildcards: runs_of([wildcards.mode], "result.json"),
+        weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
+        results=lambda wildcards: runs_of([wildcards.mode], "result"),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:
@@ -88,9 +88,9 @@ rule evaluate_mode:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
-        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(len(SETTINGS.grid.seed), attempt),
-        gpu_percent=DEMAND.gpu_percent(),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: RUN_RESOURCES.evaluation_minutes(len(SETTINGS.grid.seed), attempt),
+        gpu_percent=RUN_RESOURCES.gpu_percent(),
     params:
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
@@ -114,7 +114,7 @@ rule compare_modes:
     conda:
         "../envs/bitsweep.yaml"
     resources:
-        # Predictions, and CHUNK resamples of the test examples (bitsweep/resampling.py), are in memory.
+        # Predictions, and CHUNK resamples of the test examples (bitsweep/selection/bootstrap.py), are in memory.
         mem_mb=lambda wildcards, input, attempt: int(2000 + 30 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:

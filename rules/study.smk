@@ -23,13 +23,13 @@ use rule train_run as train_study_run with:
         selection=lambda wildcards, input: (
             f"--selection {input.selection} --mode {wildcards.mode}" if input.selection else ""
         ),
-        trains=module_digest("bitsweep.results"),
+        trains=module_digest("bitsweep.training.run"),
         code=fingerprint("train_run"),
 
 
 use rule collect_runs as collect_study with:
     input:
-        [study_runs(file) for file in ("result.json", "history.csv", "costs.json", "predictions.npy")],
+        [study_runs(file) for file in ("result", "history", "costs", "predictions")],
         validation=f"{RESULTS}/tokens/validation.safetensors",
     output:
         table=f"{STUDY}/runs.csv",
@@ -66,8 +66,8 @@ rule evaluate_study:
     """Evaluates a mode's selected runs of every size on the test split."""
     input:
         selection=rules.select_study.output[0],
-        weights=lambda wildcards: study_runs("weights.safetensors", wildcards.mode),
-        results=lambda wildcards: study_runs("result.json", wildcards.mode),
+        weights=lambda wildcards: study_runs("weights", wildcards.mode),
+        results=lambda wildcards: study_runs("result", wildcards.mode),
         encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:
@@ -79,9 +79,9 @@ rule evaluate_study:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb({"batch_size": SELECTED}, attempt),
-        runtime=lambda wildcards, attempt: DEMAND.evaluation_minutes(len(STUDY_CELLS), attempt),
-        gpu_percent=DEMAND.gpu_percent(),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": SELECTED}, attempt),
+        runtime=lambda wildcards, attempt: RUN_RESOURCES.evaluation_minutes(len(STUDY_CELLS), attempt),
+        gpu_percent=RUN_RESOURCES.gpu_percent(),
     params:
         runs=lambda wildcards, input: f"{os.path.dirname(input.selection)}/runs",
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
@@ -108,7 +108,7 @@ rule summarize_study:
     conda:
         "../envs/bitsweep.yaml"
     resources:
-        # Predictions, and CHUNK resamples of the test examples (bitsweep/resampling.py), are in memory.
+        # Predictions, and CHUNK resamples of the test examples (bitsweep/selection/bootstrap.py), are in memory.
         mem_mb=lambda wildcards, input, attempt: int(2000 + 30 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:

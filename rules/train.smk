@@ -38,9 +38,9 @@ rule train_run:
         "../envs/bitsweep.yaml"
     threads: SETTINGS.training.threads
     resources:
-        mem_mb=lambda wildcards, attempt: DEMAND.memory_mb(dict(wildcards.items()), attempt),
-        runtime=lambda wildcards, attempt: DEMAND.minutes(dict(wildcards.items()), attempt),
-        gpu_percent=DEMAND.gpu_percent(),
+        mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb(dict(wildcards.items()), attempt),
+        runtime=lambda wildcards, attempt: RUN_RESOURCES.minutes(dict(wildcards.items()), attempt),
+        gpu_percent=RUN_RESOURCES.gpu_percent(),
     params:
         recipe=lambda wildcards: recipe_text(SETTINGS, dict(wildcards.items())),
         labels=len(SETTINGS.label_names),
@@ -49,7 +49,7 @@ rule train_run:
         # The study's runs may leave their setting to the selection.
         selection="",
         # What computes the run's numbers, by which finished runs are found: not how jobs start, wait and report.
-        trains=module_digest("bitsweep.results"),
+        trains=module_digest("bitsweep.training.run"),
         code=fingerprint("train_run"),
     shell:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"

@@ -4,12 +4,13 @@ import argparse
 import json
 from pathlib import Path
 
-import bitsweep.imports  # noqa: F401
-from bitsweep.data import check_limits
-from bitsweep.encoder import check_max_length
-from bitsweep.errors import UserError, run
+import bitsweep.model.fast.light_imports  # noqa: F401
+from bitsweep.data.splits import check_limits
+from bitsweep.errors import UserError
 from bitsweep.files import read_json, write_text
-from bitsweep.trial import try_mode
+from bitsweep.jobs.entry import run
+from bitsweep.model.encoder_files import check_max_length
+from bitsweep.training.mode_check import check_mode
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     check_max_length(arguments.encoder / "config.json", arguments.max_length)
     precision = read_json(arguments.precision)["precision"]
     try:
-        count = try_mode(arguments.encoder, arguments.labels, arguments.trains, arguments.max_length, precision)
+        count = check_mode(arguments.encoder, arguments.labels, arguments.trains, arguments.max_length, precision)
     except UserError as error:
         raise UserError(f"grid.mode has {arguments.mode!r}, but {error}") from None
     write_text(arguments.output, f"{count} trainable parameters\n")

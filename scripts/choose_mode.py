@@ -2,9 +2,9 @@
 
 import argparse
 
-from bitsweep.errors import run
-from bitsweep.export_choice import best_mode
+from bitsweep.export.run_choice import best_mode
 from bitsweep.files import read_json, write_text
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

@@ -2,9 +2,9 @@
 
 import argparse
 
-from bitsweep.errors import run
 from bitsweep.files import write_json
-from bitsweep.precision import choose_precision
+from bitsweep.jobs.entry import run
+from bitsweep.training.precision import choose_precision
 
 
 def main() -> None:

@@ -5,10 +5,10 @@ import argparse
 import torch
 from safetensors.torch import save_file
 
-from bitsweep.document_codes import document_codes
-from bitsweep.errors import PRETRAINING, run
+from bitsweep.data.tokens import load_tokens
 from bitsweep.files import whole_file
-from bitsweep.tokens import load_tokens
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.pretraining.document_codes import document_codes
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.collection import CROSSED, check_alike, describe_epochs, describe_run, load_labels
-from bitsweep.errors import run
+from bitsweep.config.grid import run_path, table_of_runs
 from bitsweep.files import read_json, whole_file
-from bitsweep.grid import run_path, table_of_runs
+from bitsweep.jobs.entry import run
+from bitsweep.selection.runs_table import CROSSED, check_alike, describe_epochs, describe_run, load_labels
+from bitsweep.training.run_files import RUN_FILES
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def main() -> None:
     for cell in table_of_runs(arguments.grids, **more).to_dict("records"):
         path = run_path(cell)
         folder = arguments.runs / path
-        results[folder] = read_json(folder / "result.json")
+        results[folder] = read_json(folder / RUN_FILES["result"])
         history = describe_epochs(folder, labels)
         row = describe_run(cell["mode"], path, results[folder], history)
         # The study's own word for a run on all examples, too.
@@ -36,7 +37,7 @@ def main() -> None:
         rows.append(row)
         setting = {key: row[key] for key in CROSSED}
         histories.append(history.assign(**setting))
-        cost = read_json(folder / "costs.json")
+        cost = read_json(folder / RUN_FILES["costs"])
         # For the requests of a cluster's jobs alone.
         cost.pop("timed", None)
         costs.append({**setting, "path": path, **cost})

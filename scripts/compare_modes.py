@@ -4,10 +4,10 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.comparison import compare
-from bitsweep.errors import run
 from bitsweep.files import write_json
+from bitsweep.jobs.entry import run
 from bitsweep.metrics import METRICS
+from bitsweep.selection.comparison import compare
 
 
 def main() -> None:

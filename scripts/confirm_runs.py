@@ -4,8 +4,9 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import UserError, run
+from bitsweep.errors import UserError
 from bitsweep.files import write_text
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

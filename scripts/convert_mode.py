@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from bitsweep.errors import run
-from bitsweep.extras import need_onnx
+from bitsweep.export.onnx_packages import need_onnx
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:
@@ -17,8 +17,8 @@ def main() -> None:
     # Whole, before anything imports parts of it: the conversion needs torch's compiler.
     import torch  # noqa: F401
 
-    from bitsweep.onnx_export import convert
-    from bitsweep.tokens import load_tokens
+    from bitsweep.data.tokens import load_tokens
+    from bitsweep.export.onnx import convert
 
     difference = convert(arguments.classifier, load_tokens(arguments.test), arguments.output)
     print(f"Logits in onnxruntime differ from those in torch by at most {difference:.3g}.")

@@ -4,10 +4,10 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.data import texts_of
-from bitsweep.encoder_input import encoder_inputs
-from bitsweep.errors import run
-from bitsweep.tables import save_table
+from bitsweep.data.rows import texts_of
+from bitsweep.jobs.entry import run
+from bitsweep.report.encoder_input import encoder_inputs
+from bitsweep.report.tables import save_table
 
 
 def main() -> None:

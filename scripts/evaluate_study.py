@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-import bitsweep.imports  # noqa: F401
-from bitsweep.errors import run
-from bitsweep.evaluation import evaluate
+import bitsweep.model.fast.light_imports  # noqa: F401
+from bitsweep.data.tokens import load_tokens
 from bitsweep.files import read_json, sha256_file, whole_file, write_json
-from bitsweep.gpu import gpu_slot
-from bitsweep.tokens import load_tokens
+from bitsweep.jobs.entry import run
+from bitsweep.jobs.gpu_slots import gpu_slot
+from bitsweep.selection.test_scores import evaluate
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.errors import run
-from bitsweep.examination import examine
+from bitsweep.data.examination import examine
+from bitsweep.data.tokenizer import load_tokenizer
 from bitsweep.files import write_json
-from bitsweep.tokenization import load_tokenizer
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

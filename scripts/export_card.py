@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.card import gather, model_card
-from bitsweep.collection import load_labels
-from bitsweep.comparison import compare
-from bitsweep.errors import run
-from bitsweep.export_choice import chosen_run
+from bitsweep.data.provenance import add_commit, add_source
+from bitsweep.export.model_card import gather, model_card
+from bitsweep.export.run_choice import chosen_run
 from bitsweep.files import read_json, write_text
-from bitsweep.pinned import add_commit, add_source
+from bitsweep.jobs.entry import run
+from bitsweep.selection.comparison import compare
+from bitsweep.selection.runs_table import load_labels
+from bitsweep.training.run_files import RUN_FILES
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
         read_json(arguments.calibration),
     )
     facts |= {
-        "result": read_json(arguments.runs / chosen["path"] / "result.json"),
+        "result": read_json(arguments.runs / chosen["path"] / RUN_FILES["result"]),
         "examples": len(load_labels(arguments.train)),
         "hardware": read_json(arguments.precision)["hardware"],
     }

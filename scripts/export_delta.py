@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch  # noqa: F401  (whole, as in export_mode)
 
-from bitsweep.errors import run
-from bitsweep.export import export_delta
+from bitsweep.export.classifier import export_delta
 from bitsweep.files import read_json
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import torch  # noqa: F401  (whole: what loads a folder needs tensors without data)
 
-from bitsweep.errors import run
-from bitsweep.export import export
+from bitsweep.data.tokens import load_tokens
+from bitsweep.export.classifier import export
 from bitsweep.files import read_json, write_json
-from bitsweep.gpu import gpu_slot
-from bitsweep.tokens import load_tokens
+from bitsweep.jobs.entry import run
+from bitsweep.jobs.gpu_slots import gpu_slot
 
 
 def main() -> None:

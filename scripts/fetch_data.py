@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from bitsweep.data import save_rows
-from bitsweep.errors import run
+from bitsweep.data.rows import save_rows
+from bitsweep.data.sources import fetch
 from bitsweep.files import write_json
-from bitsweep.sources import fetch
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

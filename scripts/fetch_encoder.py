@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from bitsweep.encoder import prepare_encoder
-from bitsweep.errors import run
+from bitsweep.jobs.entry import run
+from bitsweep.model.encoder import prepare_encoder
 
 
 def main() -> None:
@@ -17,7 +17,8 @@ def main() -> None:
     if source["source"] == "folder":
         prepare_encoder(source["path"], source["path"], arguments.output)
     else:
-        from bitsweep.hub import downloaded_encoder, pin_revision
+        from bitsweep.data.hub import pin_revision
+        from bitsweep.model.hub_encoder import downloaded_encoder
 
         # Beside the outputs and none of them, so that it outlives them when the job starts again.
         kept = arguments.output / "pinned.json"

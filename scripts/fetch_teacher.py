@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bitsweep.encoder import check_teacher, find_package_folder, prepare_encoder
-from bitsweep.errors import PRETRAINING, run
 from bitsweep.files import read_json, whole_file
-from bitsweep.windows import mask_of, special_ends
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.model.encoder import prepare_encoder
+from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder
+from bitsweep.pretraining.windows import mask_of, special_ends
 
 # Of the config.
 SECTION = "pretrain.teacher"
@@ -34,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     teacher = arguments.teacher
     if teacher["source"] == "hub":
-        from bitsweep.hub import downloaded_encoder
+        from bitsweep.model.hub_encoder import downloaded_encoder
 
         with downloaded_encoder(teacher["name"], teacher["revision"], SECTION) as folder:
             prepare_encoder(folder, teacher["name"], arguments.output, SECTION)

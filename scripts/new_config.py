@@ -16,13 +16,8 @@ import pandas as pd
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from bitsweep.config import load_settings
-from bitsweep.data import split_rows
-from bitsweep.demand import read_shape
-from bitsweep.encoder import check_max_length
-from bitsweep.errors import UserError, run
-from bitsweep.files import read_json, whole_file
-from bitsweep.new import (
+from bitsweep.config.load import load_settings
+from bitsweep.config.new_config import (
     EPOCHS,
     HELD_OUT,
     MIN_ROWS,
@@ -32,9 +27,15 @@ from bitsweep.new import (
     name_for,
     spell_seconds,
 )
-from bitsweep.settings import HubName, Place
-from bitsweep.streaming import need_columns, open_table
-from bitsweep.survey import Survey, choose_max_length, look_at, suggest_columns
+from bitsweep.config.settings import HubName, Place
+from bitsweep.data.splits import split_rows
+from bitsweep.data.streaming import need_columns, open_table
+from bitsweep.data.table_survey import Survey, choose_max_length, look_at, suggest_columns
+from bitsweep.errors import UserError
+from bitsweep.files import read_json, whole_file
+from bitsweep.jobs.entry import run
+from bitsweep.model.encoder_files import check_max_length
+from bitsweep.workflow.resources import read_shape
 
 FLAGS = {"file": "FILE", "text": "TEXT", "label": "LABEL"}
 DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
@@ -124,7 +125,7 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
     import torch  # noqa: F401
     from transformers.utils import logging
 
-    from bitsweep.encoder import prepare_encoder
+    from bitsweep.model.encoder import prepare_encoder
 
     # That the head is drawn anew is meant, and nothing to tell.
     logging.set_verbosity_error()
@@ -136,9 +137,10 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
             return
         from huggingface_hub import HfApi
 
-        from bitsweep.hub import downloaded_encoder, patiently, told
+        from bitsweep.data.hub import hub_errors, patiently
+        from bitsweep.model.hub_encoder import downloaded_encoder
 
-        with told("encoder", name, "main"):
+        with hub_errors("encoder", name, "main"):
             revision = patiently(HfApi().model_info, name).sha
         with downloaded_encoder(name, revision) as source:
             prepare_encoder(source, name, folder)
@@ -194,8 +196,8 @@ def fit(
     survey: Survey, splits: dict[str, int], encoder: Path, minutes: float, cores: int
 ) -> tuple[int, float, Plan, int]:
     """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
-    from bitsweep.forecast import disk_bytes, fitting_modes, measure, sweep_seconds
-    from bitsweep.tokenization import encode, load_tokenizer
+    from bitsweep.data.tokenizer import encode, load_tokenizer
+    from bitsweep.training.speed import disk_bytes, fitting_modes, measure, sweep_seconds
 
     def fits(length: int) -> bool:
         try:

@@ -4,8 +4,8 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import PRETRAINING, run
-from bitsweep.figures import losses_figure, save_chart
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.report.figures import losses_figure, save_chart
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import run
-from bitsweep.figures import save_chart, size_figure
 from bitsweep.files import read_json
+from bitsweep.jobs.entry import run
 from bitsweep.metrics import METRIC_NAMES
+from bitsweep.report.figures import save_chart, size_figure
 
 
 def main() -> None:

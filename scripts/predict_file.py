@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
-from bitsweep.errors import UserError, run
+from bitsweep.errors import UserError
+from bitsweep.export.predict import Predictor, predict_table
 from bitsweep.files import read_json
-from bitsweep.gpu import gpu_slot
-from bitsweep.prediction import Predictor, predict_table
+from bitsweep.jobs.entry import run
+from bitsweep.jobs.gpu_slots import gpu_slot
 
 
 def main() -> None:

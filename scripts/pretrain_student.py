@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from bitsweep.checkpoint import Checkpoint
-from bitsweep.errors import PRETRAINING, run
+from bitsweep.data.tokens import load_tokens
 from bitsweep.files import canonical_json, read_json, sha256_file, whole_file, write_json
-from bitsweep.locking import waited_for
-from bitsweep.pretraining import Pretraining, Special, Targets, pooler_targets, whitened
-from bitsweep.student import build_student, student_config
-from bitsweep.teacher import Machine
-from bitsweep.tokens import load_tokens
-from bitsweep.windows import mask_of, special_ends
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.locks import waited_for
+from bitsweep.pretraining.loop import Special, StudentTraining, Targets, pooler_targets, whitened
+from bitsweep.pretraining.student import build_student, student_config
+from bitsweep.pretraining.windows import mask_of, special_ends
+from bitsweep.training.checkpoint import Checkpoint
+from bitsweep.training.machine import Machine
 
 # Of the teacher, whose words' vectors the student begins with.
 TEACHER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -89,7 +89,7 @@ def main() -> None:
     checkpoint = Checkpoint(arguments.output / ".checkpoint.safetensors", canonical_json(made_from))
     # A process that a killed Snakemake has left behind may still be at work.
     with waited_for(arguments.output / ".lock", message="Another process pretrains this encoder: waiting for its end."):
-        pretraining = Pretraining(
+        pretraining = StudentTraining(
             model,
             load_tokens(arguments.corpus),
             targets,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.collection import load_labels, load_predictions
-from bitsweep.errors import run
 from bitsweep.files import write_json
-from bitsweep.optimism import selection_price
-from bitsweep.selection import sound
+from bitsweep.jobs.entry import run
+from bitsweep.selection.runs_table import load_labels, load_predictions
+from bitsweep.selection.select import sound
+from bitsweep.selection.selection_bias import selection_price
 
 
 def main() -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from bitsweep.encoder import check_teacher
-from bitsweep.errors import PRETRAINING, run
+from bitsweep.data.tokens import load_tokens
 from bitsweep.files import read_json, whole_file, write_json
-from bitsweep.precision import choose_precision
-from bitsweep.teacher import Machine, Teacher, principal_components
-from bitsweep.tokens import load_tokens
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.pretraining.teacher import Teacher, principal_components
+from bitsweep.pretraining.teacher_files import check_teacher
+from bitsweep.training.machine import Machine
+from bitsweep.training.precision import choose_precision
 
 
 def main() -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bitsweep.corpus import read_corpus
-from bitsweep.encoder import check_teacher
-from bitsweep.errors import PRETRAINING, UserError, run
+from bitsweep.data.tokens import save_tokens
+from bitsweep.errors import UserError
 from bitsweep.files import read_json
-from bitsweep.tokens import save_tokens
-from bitsweep.windows import tokenize
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.pretraining.corpus import read_corpus
+from bitsweep.pretraining.teacher_files import check_teacher
+from bitsweep.pretraining.windows import tokenize
 
 # Below this there are no directions to find in the texts.
 FEWEST = 10

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from bitsweep.errors import PRETRAINING, run
+from bitsweep.data.tokens import load_tokens
 from bitsweep.files import read_json, whole_file
-from bitsweep.teacher import Machine, Teacher, part_of, token_targets
-from bitsweep.tokens import load_tokens
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.pretraining.teacher import Teacher, token_targets, windows_of_part
+from bitsweep.training.machine import Machine
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     arguments = parser.parse_args()
     verdict = read_json(arguments.precision)
     teacher = Teacher(arguments.teacher, Machine(verdict["precision"], verdict["device"], 1))
-    windows = part_of(load_tokens(arguments.corpus), arguments.part, arguments.parts)
+    windows = windows_of_part(load_tokens(arguments.corpus), arguments.part, arguments.parts)
     targets = token_targets(teacher, windows, load_file(arguments.projection))
     with whole_file(arguments.output) as part:
         save_file(targets, part)

@@ -4,9 +4,9 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import run
 from bitsweep.files import write_json
-from bitsweep.selection import select
+from bitsweep.jobs.entry import run
+from bitsweep.selection.select import select
 
 
 def main() -> None:

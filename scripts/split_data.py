@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep import data
-from bitsweep.errors import run
+from bitsweep.data.rows import save_rows
+from bitsweep.data.splits import split_rows
 from bitsweep.files import write_json
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:
@@ -23,12 +24,12 @@ def main() -> None:
     official = {Path(path).stem: pd.read_parquet(path) for path in arguments.official}
     # Of a data set on the Hub whose splits were looked for, those that it lacks are empty.
     official = {split: rows for split, rows in official.items() if len(rows)}
-    parts = data.split_rows(
+    parts = split_rows(
         pd.read_parquet(arguments.labelled), official, arguments.held_out, arguments.seed, arguments.stratified
     )
     splits = dict(zip(("train", "validation", "test"), parts, strict=True))
     for name, rows in splits.items():
-        data.save_rows(rows, arguments.output / f"{name}.parquet")
+        save_rows(rows, arguments.output / f"{name}.parquet")
         print(f"{name}: {len(rows)} rows")
     write_json(
         arguments.output / "rows.json",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep import tables
-from bitsweep.environment import commit_of
-from bitsweep.errors import run
-from bitsweep.examination import data_table, find_doubts, tell_left_out
+from bitsweep.data.examination import data_table, find_doubts, tell_left_out
+from bitsweep.data.provenance import add_commit, add_source
+from bitsweep.data.tokens import count_examples
 from bitsweep.files import read_json, write_json
-from bitsweep.pinned import add_commit, add_source
-from bitsweep.summary import summarize
-from bitsweep.tokens import count_examples
+from bitsweep.jobs.entry import run
+from bitsweep.jobs.environment import commit_of
+from bitsweep.report import tables
+from bitsweep.report.summary import summarize
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.errors import run
 from bitsweep.files import read_json, write_json
-from bitsweep.study import study_table, summarize_study
-from bitsweep.tables import save_table
+from bitsweep.jobs.entry import run
+from bitsweep.report.tables import save_table
+from bitsweep.selection.training_size import study_table, summarize_study
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ import json
 
 import pandas as pd
 
-from bitsweep.data import check_classes, check_limit, texts_of
-from bitsweep.errors import run
-from bitsweep.tokenization import encode, load_tokenizer
-from bitsweep.tokens import save_tokens
+from bitsweep.data.rows import texts_of
+from bitsweep.data.splits import check_classes, check_limit
+from bitsweep.data.tokenizer import encode, load_tokenizer
+from bitsweep.data.tokens import save_tokens
+from bitsweep.jobs.entry import run
 
 
 def main() -> None:

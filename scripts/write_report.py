@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.errors import run
 from bitsweep.files import read_json, write_text
-from bitsweep.page import to_html
-from bitsweep.report import compose
+from bitsweep.jobs.entry import run
+from bitsweep.report.html_page import to_html
+from bitsweep.report.markdown import compose
 
 TABLES = ("grid", "validation", "test", "differences", "modes", "runs", "costs")
 

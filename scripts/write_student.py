@@ -9,11 +9,11 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from bitsweep.errors import PRETRAINING, run
-from bitsweep.files import WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
-from bitsweep.pretraining import warm_up
-from bitsweep.student_card import tell_judgement, write_card
-from bitsweep.tokens import load_tokens
+from bitsweep.data.tokens import load_tokens
+from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
+from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.pretraining.loop import warm_up
+from bitsweep.pretraining.model_card import tell_judgement, write_card
 
 
 def name_teacher(teacher: dict) -> str:
@@ -41,7 +41,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings, output = arguments.settings, arguments.output
     weights = load_file(arguments.student / "student.safetensors")
-    with whole_file(output / WEIGHTS) as part:
+    with whole_file(output / MODEL_WEIGHTS) as part:
         save_file({name: tensor.half() for name, tensor in weights.items()}, part, metadata={"format": "pt"})
     write_json(output / "config.json", read_json(arguments.student / "config.json"))
     with whole_file(output / "tokenizer.json") as part:
@@ -67,7 +67,7 @@ def main() -> None:
     history = pd.read_csv(arguments.student / "history.csv")
     card = write_card(settings, made | {"warm_up": warm_up(int(history["step"].iloc[-1]))}, history)
     if judgement := next(map(read_json, arguments.judgement), None):
-        if judgement["weights_sha256"] == sha256_file(output / WEIGHTS):
+        if judgement["weights_sha256"] == sha256_file(output / MODEL_WEIGHTS):
             card = tell_judgement(card, judgement)
         else:
             print(f"{arguments.judgement[0]} is of other weights: the card leaves it out.")

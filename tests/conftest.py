@@ -1,10 +1,8 @@
-"""Workspaces in which real Snakemake runs real, small sweeps."""
+"""Fixtures: workspaces in which the small experiment has run, made once for all processes of pytest-xdist."""
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,106 +10,11 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from tests.tables import SOURCE, TARGET, write_table
-
-ROOT = Path(__file__).resolve().parent.parent
-# What a job begins with in what Snakemake displays.
-STARTS = ("rule", "localrule", "checkpoint", "localcheckpoint")
-PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
-
-
-class Workspace:
-    """A copy of the workflow in a folder of its own, or, where `made`, one that is there."""
-
-    def __init__(self, folder: Path, made: bool = False) -> None:
-        self.folder = folder
-        for part in () if made else PARTS:
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
-
-    def config(self, name: str, **changes) -> Path:
-        """Writes configs/<name>.yaml: the small experiment under that name, with some of its keys changed."""
-        settings = yaml.safe_load((self.folder / "configs" / "small.yaml").read_text())
-        path = self.folder / "configs" / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({**settings, "experiment": name, **changes}))
-        return path
-
-    def snakemake(
-        self, *arguments: str | Path, before: Sequence[str] = (), **environment: str
-    ) -> subprocess.CompletedProcess:
-        """Calls Snakemake, behind what `before` has; its standard error is with its standard output."""
-        command = [*before, sys.executable, "-m", "snakemake", *map(str, arguments)]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-        )
-
-    def start(self, *arguments: str | Path, log: Path, **environment: str) -> subprocess.Popen:
-        """Starts Snakemake in a process group of its own, with all that it says in `log`."""
-        command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
-        with log.open("w") as output:
-            return subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def script(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess:
-        """Calls one of the scripts by hand."""
-        command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
-
-    def plan(self, *arguments: str | Path) -> set[str]:
-        """What a dry run would run: each job by its rule and wildcards, as in `check_mode mode=full`."""
-        done = self.snakemake("--dry-run", *arguments)
-        assert done.returncode == 0, done.stdout
-        return planned_jobs(done.stdout)
-
-    def jobs(self, *arguments: str | Path) -> dict[str, int]:
-        """What a dry run would run: the number of jobs of each rule."""
-        done = self.snakemake("--dry-run", *arguments)
-        assert done.returncode == 0, done.stdout
-        return count_jobs(done.stdout)
-
-
-def planned_jobs(output: str) -> set[str]:
-    """The jobs that a dry run displays, without the target rule."""
-    jobs: list[str] = []
-    for line in output.splitlines():
-        words = line.split(None, 1)
-        if words and words[0] in STARTS and not line.startswith(" "):
-            jobs.append(words[1].rstrip(":"))
-        elif words[:1] == ["wildcards:"]:
-            jobs[-1] += " " + words[1]
-    return set(jobs) - {"all"}
-
-
-def count_jobs(output: str) -> dict[str, int]:
-    """The table of job counts that Snakemake prints first, without its target rule and its total."""
-    counts, inside = {}, False
-    for line in output.splitlines():
-        words = line.split()
-        if words[:2] == ["job", "count"]:
-            inside = True
-        elif inside and len(words) == 2 and words[1].isdigit():
-            counts[words[0]] = int(words[1])
-        elif inside and not line.startswith("-"):
-            break
-    counts.pop("total", None)
-    counts.pop("all", None)
-    return counts
+from bitsweep.config.load import load_settings
+from bitsweep.config.settings import Settings
+from tests.helpers.hub_repositories import many, repositories  # noqa: F401 (fixtures)
+from tests.helpers.tables import SOURCE, TARGET, write_table
+from tests.helpers.workspace import ROOT, Workspace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -180,10 +83,17 @@ def results(finished: Workspace) -> Path:
     return finished.folder / "results" / "small"
 
 
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of the small experiment."""
+    monkeypatch.chdir(ROOT)
+    return load_settings(yaml.safe_load((ROOT / "configs" / "small.yaml").read_text()))
+
+
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded encoder, prepared as runs read it."""
-    from bitsweep.encoder import prepare_encoder
+    from bitsweep.model.encoder import prepare_encoder
 
     folder = tmp_path_factory.mktemp("encoder")
     prepare_encoder(ROOT / "models" / "bert-tiny", "models/bert-tiny", folder)

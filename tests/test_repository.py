@@ -6,7 +6,7 @@ import re
 import yaml
 
 from envs.write import environment
-from tests.conftest import ROOT
+from tests.helpers.workspace import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 

@@ -1,0 +1,1 @@
+"""The experiment's config: its keys, its checks, its grid."""

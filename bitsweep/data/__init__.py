@@ -1,0 +1,1 @@
+"""From the source of labelled texts to tokenized splits."""

@@ -1,0 +1,137 @@
+"""What the data hold, looked at before anyone reads a score: sizes, labels, lengths, and what is doubtful."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from tokenizers import Tokenizer
+
+from bitsweep.data.rows import texts_of
+
+# A share of texts that are cut, and of the commonest label, from which a reader must know of it.
+MANY_CUT, MOST = 0.2, 0.8
+
+
+def examine(splits: dict[str, pd.DataFrame], tokenizer: Tokenizer, max_length: int, classes: int) -> dict:
+    """The finding on each split's rows, and how many texts of a split are in another too, by pairs of splits."""
+    texts = {split: set(texts_of(rows)) for split, rows in splits.items()}
+    return {
+        "max_length": max_length,
+        "splits": {split: examine_split(rows, tokenizer, max_length, classes) for split, rows in splits.items()},
+        "shared": [
+            {"splits": [one, other], "texts": len(texts[one] & texts[other])} for one, other in combinations(splits, 2)
+        ],
+    }
+
+
+def examine_split(rows: pd.DataFrame, tokenizer: Tokenizer, max_length: int, classes: int) -> dict:
+    """Counts over the rows of one split; lengths are in tokens, special ones included, before anything is cut.
+
+    `duplicates` are rows whose text an earlier row has, `contradicting` texts that have more than one label, `empty`
+    rows with a text of only spaces. Of pairs a text is the whole pair.
+    """
+    lengths = token_lengths(tokenizer, texts_of(rows))
+    columns = [column for column in ("text", "pair") if column in rows]
+    labels_of = rows.groupby(columns, sort=False)["label"].nunique()
+    empty = np.any([rows[column].str.strip() == "" for column in columns], axis=0)
+    return {
+        "rows": len(rows),
+        "labels": np.bincount(rows["label"], minlength=classes).tolist(),
+        "median_tokens": int(np.median(lengths)),
+        "p95_tokens": int(np.quantile(lengths, 0.95)),
+        "max_tokens": int(lengths.max()),
+        "cut": int((lengths > max_length).sum()),
+        "empty": int(empty.sum()),
+        "duplicates": int(rows.duplicated(columns).sum()),
+        "contradicting": int((labels_of > 1).sum()),
+    }
+
+
+def token_lengths(tokenizer: Tokenizer, texts: list, size: int = 1000) -> np.ndarray:
+    """How many tokens each text or pair has: shape (len(texts),)."""
+    tokenizer.no_truncation()
+    starts = range(0, len(texts), size)
+    return np.array([len(e.ids) for start in starts for e in tokenizer.encode_batch(texts[start : start + size])])
+
+
+def data_table(examination: dict, names: list[str]) -> pd.DataFrame:
+    """The finding as a table, one row a split."""
+    rows = [{"split": split, **found, "labels": spell_labels(found["labels"], names)} for split, found in
+            examination["splits"].items()]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def spell_labels(counts: list[int], names: list[str], most: int = 6) -> str:
+    """How many rows each label has; of many labels the range."""
+    if len(counts) > most:
+        return f"{len(counts)} labels, {min(counts):,} to {max(counts):,} each"
+    return ", ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
+
+
+def find_doubts(examination: dict, names: list[str]) -> list[str]:
+    """What is doubtful in the data, a sentence each."""
+    doubts = []
+    for split, found in examination["splits"].items():
+        doubts += doubts_of_split(split, found, examination["max_length"], names)
+    for pair in examination["shared"]:
+        if pair["texts"]:
+            one, other = pair["splits"]
+            doubts.append(
+                f"{some(pair['texts'], 'text')} of the {other} split {is_are(pair['texts'])} in the {one} split too: "
+                f"scores on {'it' if one == 'train' else 'both'} may flatter."
+            )
+    return doubts
+
+
+def tell_left_out(files: dict[str, dict]) -> list[str]:
+    """A sentence for each split's file of which `sources.fetch` has left rows out."""
+    return [
+        f"{some(file['left_out'], 'row')} of {file['name']} (`data.{split}`) without a label or a text "
+        f"{is_are(file['left_out'])} left out."
+        for split, file in files.items()
+        if "left_out" in file
+    ]
+
+
+def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) -> list[str]:
+    rows, doubts = found["rows"], []
+    if found["cut"] > MANY_CUT * rows:
+        doubts.append(
+            f"{some(found['cut'], 'text')} of the {split} split ({100 * found['cut'] / rows:.0f} %) are longer than "
+            f"{max_length} tokens and are cut; 95 % have at most {found['p95_tokens']:,} (`max_length`)."
+        )
+    if found["empty"]:
+        doubts.append(f"{some(found['empty'], 'text')} of the {split} split {has_have(found['empty'])} only spaces.")
+    if found["duplicates"]:
+        doubts.append(
+            f"{some(found['duplicates'], 'row')} of the {split} split {has_have(found['duplicates'])} the text of an "
+            "earlier one."
+        )
+    if found["contradicting"]:
+        doubts.append(
+            f"{some(found['contradicting'], 'text')} of the {split} split {has_have(found['contradicting'])} more than "
+            "one label there: no classifier can get all of these right."
+        )
+    missing = [name for name, count in zip(names, found["labels"], strict=True) if count == 0]
+    if missing:
+        doubts.append(f"The {split} split has no example of {', '.join(missing)}: scores say nothing about it.")
+    share = max(found["labels"]) / rows
+    if share > MOST:
+        commonest = names[found["labels"].index(max(found["labels"]))]
+        doubts.append(
+            f"{100 * share:.0f} % of the {split} split are {commonest}: accuracy hides how the others fare; macro F1 "
+            "and Matthews correlation show it (`metric`)."
+        )
+    return doubts
+
+
+def some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def is_are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def has_have(count: int) -> str:
+    return "has" if count == 1 else "have"

@@ -1,0 +1,118 @@
+"""Three splits of labelled rows, as the reference divides them, and whether their sizes and labels will do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bitsweep.errors import UserError
+
+
+def split_rows(
+    labelled: pd.DataFrame, official: dict[str, pd.DataFrame], held_out: float, seed: int, stratified: bool = False
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Training, validation and test rows, each with `row`, its number in the source.
+
+    `official` has the splits "validation" and "test" that the source itself has. What it lacks is held out:
+
+    | it has | training | validation | test |
+    |---|---|---|---|
+    | neither | the labelled rows less `held_out` | the first half of what is held out | the second half |
+    | test | the labelled rows less `held_out` | what is held out | test |
+    | validation | all labelled rows | half of validation | the other half |
+    | both | all labelled rows | validation | test |
+
+    The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. What is not
+    held out is shuffled by the same seed: some splits are sorted by label, and a limit takes the first rows. Where
+    `stratified` each held-out part has the labels' shares. Raises UserError where there are too few rows.
+    """
+    labelled = labelled.assign(row=range(len(labelled)))
+    official = {split: shuffle(rows.assign(row=range(len(rows))), seed) for split, rows in official.items()}
+    if "validation" in official:
+        train, rest = shuffle(labelled, seed), official["validation"]
+    else:
+        told = f"split.held_out is {held_out}"
+        train, rest = hold_out(labelled, held_out, seed, stratified, told, "set split.held_out nearer to 0.5")
+    if "test" in official:
+        return train, rest, official["test"]
+    if len(rest) < 2:
+        remedy = "give the validation split more rows, or name a test split"
+        if "validation" not in official:
+            remedy = f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it"
+        raise UserError(f"{len(rest)} row(s) are too few to validate and to test: {remedy}.")
+    if stratified:
+        told, remedy = f"split.held_out is {held_out}, half of it for testing,", "raise split.held_out"
+        if "validation" in official:
+            told, remedy = "Half of the validation split tests", "name a test split"
+        return train, *hold_out(rest, 0.5, seed, stratified, told, remedy)
+    half = len(rest) // 2
+    return train, rest.iloc[:half], rest.iloc[half:]
+
+
+def shuffle(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    return rows.iloc[np.random.default_rng(seed).permutation(len(rows))]
+
+
+def hold_out(
+    rows: pd.DataFrame, share: float, seed: int, stratified: bool, told: str, remedy: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows less a share of them, and that share.
+
+    Raises UserError where the rows do not allow it: a sentence that begins with `told` and has `remedy`.
+    """
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    # Typed from the start: a cast of the column would go through the whole machinery of `Dataset.map`.
+    features = Features({"row": Value("int64"), "label": ClassLabel(num_classes=int(rows["label"].max()) + 1)})
+    columns = {"row": list(range(len(rows))), "label": rows["label"].tolist()}
+    numbers = Dataset.from_dict(columns, features=features)
+    try:
+        parts = numbers.train_test_split(share, seed=seed, stratify_by_column="label" if stratified else None)
+    except ValueError:
+        if not stratified:
+            raise UserError(f"{told}, which {len(rows)} row(s) do not allow: {remedy}, or add rows.") from None
+        counts = rows["label"].value_counts()
+        raise UserError(
+            f"{told} and split.stratified is true, but of {len(rows)} rows {counts.min()} with label {counts.idxmin()} "
+            f"are too few for every label to be in each part: {remedy}, set split.stratified to false, or add rows "
+            "with that label."
+        ) from None
+    return tuple(rows.iloc[parts[part]["row"]] for part in ("train", "test"))
+
+
+def check_classes(labels: Sequence[int], classes: int, split: str, limit: int | None = None) -> None:
+    """Raises UserError where the rows of a split have one label alone, or training rows lack any of 0 to `classes` - 1.
+
+    `limit` is how many rows the split was cut to. Validation rows that lack a label can select: the report tells it.
+    """
+    found = sorted(set(labels))
+    missing = [str(label) for label in range(classes) if label not in found]
+    remedy = "give it rows with the others, or set split.stratified to true where rows are held out"
+    if limit:
+        remedy = f"raise limit.{split}, {remedy}"
+    if len(found) == 1:
+        raise UserError(f"The {split} split has one label alone, {found[0]}: {remedy}.")
+    if missing and split == "train":
+        raise UserError(
+            f"The {split} split has no row with label {', '.join(missing)} (label_names names them from 0): {remedy}, "
+            "or take it out of label_names."
+        )
+
+
+def check_limit(rows: int, limit: int | None, split: str) -> None:
+    """Raises UserError where a split of `rows` rows has fewer than its limit."""
+    if limit is not None and limit > rows:
+        raise UserError(f"limit.{split} is {limit}, but the split has {rows} rows: lower it, or set it to null.")
+
+
+def check_limits(rows: dict[str, int], limits: dict[str, int | None]) -> None:
+    """Raises UserError where any split has fewer rows than its limit; both are by the name of the split.
+
+    `limits` may also have `study`, the largest training set of the training-size study.
+    """
+    for split in ("train", "validation", "test"):
+        check_limit(rows[split], limits.get(split), split)
+    if (study := limits.get("study") or 0) > rows["train"]:
+        raise UserError(
+            f"study.train_size has {study}, but the training split has {rows['train']} rows: lower it, or remove it."
+        )

@@ -1,0 +1,182 @@
+"""Users' tables, read and written a chunk of rows at a time: CSV, TSV, JSON lines, Parquet.
+
+What stands in the other columns comes out as it went in: cells of CSV and TSV as texts, JSON and Parquet by type.
+"""
+
+import csv
+import gzip
+import itertools
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from bitsweep.data.readers import DELIMITERS, SUFFIXES, open_parquet, reading_errors, records_of, suffix_of
+from bitsweep.errors import UserError
+
+# Rows of JSON lines that tell what columns there are.
+PEEKED = 100
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+Rows = list[list[str]] | list[dict] | Any
+# Writes a chunk of rows with new columns, each a list of values by its name.
+Write = Callable[[Rows, dict[str, list]], None]
+
+
+def new_columns(label_names: list[str]) -> list[str]:
+    """The names of the columns that a prediction adds."""
+    return ["prediction", *(f"probability_{name}" for name in label_names)]
+
+
+def open_table(path: str) -> "TextTable | ParquetTable":
+    """The table in a file. Raises UserError where its name tells no format, or where it cannot be read."""
+    suffix = suffix_of(path)
+    if suffix is None:
+        raise UserError(f"{path} has none of the suffixes {', '.join(SUFFIXES)}: rename or convert it.")
+    with reading_errors(path):
+        return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix)
+
+
+def need_columns(table: "TextTable | ParquetTable", columns: list[str]) -> None:
+    """Raises UserError where a table lacks a column, or has it twice."""
+    for column in columns:
+        if table.columns.count(column) != 1:
+            has = "more than one column" if column in table.columns else "no column"
+            raise UserError(f"{table.path} has {has} {column!r}: it has {', '.join(table.columns)[:500]}.")
+
+
+def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
+    """Raises UserError where the columns of a table or the keys of a row have a name that is to be added."""
+    for name in added:
+        if name in has:
+            raise UserError(f"{path} has a column {name!r}, which predictions are written to: rename or remove it.")
+
+
+class TextTable:
+    """CSV, TSV or JSON lines; rows are lists of cells, or objects."""
+
+    def __init__(self, path: str, suffix: str) -> None:
+        self.path = path
+        self.suffix = suffix
+        self.delimiter = DELIMITERS.get(suffix.removesuffix(".gz"))
+        # Of JSON some rows: the first may lack a key.
+        first = [row for _, row in itertools.islice(self.records(), 1 if self.delimiter else PEEKED)]
+        if not first and self.delimiter:
+            raise UserError(f"{path} is empty: give it a header and rows.")
+        self.columns: list[str] = first[0] if self.delimiter else list(dict.fromkeys(itertools.chain(*first)))
+
+    def records(self) -> Iterator[tuple[int, Any]]:
+        """The rows, the header of CSV and TSV among them, each with its line."""
+        with reading_errors(self.path):
+            yield from records_of(self.path, self.path, self.suffix)
+
+    def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
+        """Rows, `size` at a time, and where each stands, for a sentence."""
+        records = self.records()
+        if self.delimiter:
+            next(records)
+        while chunk := list(itertools.islice(records, size)):
+            for line, row in chunk:
+                if self.delimiter and len(row) != len(self.columns):
+                    raise UserError(
+                        f"{self.path}, line {line} has {len(row)} cell(s), but the header has {len(self.columns)}: put "
+                        "texts that hold the separator into quotes, or complete the row."
+                    )
+            yield [row for _, row in chunk], [f"{self.path}, line {line}" for line, _ in chunk]
+
+    def values(self, rows: Rows, column: str) -> list:
+        """A column of rows, None where an object lacks it."""
+        if self.delimiter:
+            place = self.columns.index(column)
+            return [row[place] for row in rows]
+        return [row.get(column) for row in rows]
+
+    @contextmanager
+    def writer(self, path: Path, added: list[str]) -> Iterator[Write]:
+        """Writes tables of this one's format, with the `added` columns behind its own."""
+        opened = gzip.open if self.suffix.endswith(".gz") else open
+        with opened(path, "wt", encoding="utf-8", newline="") as file:
+            if not self.delimiter:
+
+                def write(rows: Rows, new: dict[str, list]) -> None:
+                    for row, values in zip(rows, transposed(new), strict=True):
+                        need_room(self.path, row, new)
+                        file.write(spell_json({**row, **values}) + "\n")
+
+                yield write
+                return
+            # By its line terminator the writer tells which cells to quote: also those with a carriage return alone.
+            lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
+            writer = csv.writer(lines, delimiter=self.delimiter, lineterminator="\r\n")
+            writer.writerow([*self.columns, *added])
+            yield lambda rows, new: writer.writerows(
+                [*row, *values] for row, values in zip(rows, zip(*new.values(), strict=True), strict=True)
+            )
+
+
+class ParquetTable:
+    """Parquet; rows are tables of pyarrow."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.file = open_parquet(path, path)
+        self.columns: list[str] = self.file.schema_arrow.names
+
+    def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
+        import pyarrow
+
+        start = 1
+        for batch in self.file.iter_batches(size):
+            yield pyarrow.Table.from_batches([batch]), [f"{self.path}, row {start + row}" for row in range(len(batch))]
+            start += len(batch)
+
+    def values(self, rows: Rows, column: str) -> list:
+        return rows[column].to_pylist()
+
+    @contextmanager
+    def writer(self, path: Path, added: list[str]) -> Iterator[Write]:
+        import pyarrow
+        import pyarrow.parquet
+
+        schema = self.file.schema_arrow
+        for name in added:
+            kind = pyarrow.string() if name == added[0] else pyarrow.float64()
+            schema = schema.append(pyarrow.field(name, kind))
+        with pyarrow.parquet.ParquetWriter(path, schema) as writer:
+
+            def write(rows: Any, new: dict[str, list]) -> None:
+                for name, values in new.items():
+                    rows = rows.append_column(name, [values])
+                writer.write_table(rows.cast(schema))
+
+            yield write
+
+
+def transposed(columns: dict[str, list]) -> Iterator[dict]:
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+
+
+def spell_json(row: dict) -> str:
+    """A row as JSON, readable where it can be: half of a surrogate pair is no UTF-8."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if text.isascii() or not SURROGATE.search(text) else json.dumps(row)
+
+
+def need_unicode(text: str, place: str) -> None:
+    """Raises UserError for a text with half of a surrogate pair, as JSON's escapes can spell it."""
+    if found := SURROGATE.search(text):
+        half = ascii(found[0])[1:-1]
+        raise UserError(f"{place} has {half} alone, which is half a character: mend it, or remove the row.")
+
+
+def as_texts(values: list, places: list[str]) -> list[str]:
+    """A column as texts; what is missing is an empty text. Raises UserError for what is no text."""
+    for value, place in zip(values, places, strict=True):
+        if value is not None and not isinstance(value, str):
+            shown = str(value)[:100]
+            raise UserError(f"{place} has {shown} where a text should be: name a column of texts, or mend it.")
+        need_unicode(value or "", place)
+    return [value or "" for value in values]

@@ -1,0 +1,1 @@
+"""The selected classifiers to take home: folders, cards, ONNX, predictions."""

@@ -1,0 +1,1 @@
+"""What is trained: the pretrained encoder, the classifier on top of it, and which of its parameters train."""

@@ -1,0 +1,1 @@
+"""Layers that compute what transformers' own do, made for small encoders on a CPU."""

@@ -1,0 +1,1 @@
+"""How an encoder is made from texts without labels and from a larger encoder."""

@@ -1,0 +1,24 @@
+"""The teacher's folder: where it is, and whether it can teach."""
+
+import importlib.metadata
+from pathlib import Path
+
+from bitsweep.errors import UserError
+
+
+def check_teacher(teacher: dict, **shape: int) -> None:
+    """Raises UserError where a teacher of this config.json cannot teach a student of this hidden_size and positions."""
+    if teacher["model_type"] != "bert":
+        raise UserError(
+            f"pretrain.teacher has model_type {teacher['model_type']!r}, but the student is a BERT with its teacher's "
+            "tokens: name one of model_type bert."
+        )
+    for key, size in shape.items():
+        theirs = teacher.get("max_position_embeddings" if key == "positions" else key, size)
+        if size > theirs:
+            raise UserError(f"pretrain.student.{key} is {size}, but the teacher has {theirs}: lower it.")
+
+
+def find_package_folder(package: str, path: str) -> Path:
+    """A folder of an installed package."""
+    return Path(str(importlib.metadata.distribution(package).locate_file(path)))

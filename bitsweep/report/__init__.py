@@ -1,0 +1,1 @@
+"""Tables, figures, prose and the page."""

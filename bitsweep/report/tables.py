@@ -1,0 +1,254 @@
+"""The report's tables: numbers for programs as CSV, the same for readers as Markdown and for papers as LaTeX."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from bitsweep.files import whole_file, write_text
+from bitsweep.metrics import METRICS
+from bitsweep.number_format import spell_number
+
+PREDICTED = "predicted "
+
+
+def percent(value: float | None) -> str:
+    return "" if value is None or value != value else f"{100 * value:.2f} %"
+
+
+def percent_range(interval: list[float] | None) -> str:
+    return "" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
+
+
+def plain_range(interval: list[float]) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def count(value: int) -> str:
+    return f"{value:,}"
+
+
+def grid_table(experiment: dict) -> pd.DataFrame:
+    """What is crossed, and the number of values of each: columns setting, values, count.
+
+    What differs between modes has a row for each set of values.
+    """
+    grids = {mode: experiment["grids"][mode] for mode in experiment["grid"]["mode"]}
+    spellings = {"batch_size": str, "learning_rate": spell_number, "seed": str}
+    rows = [("mode", ", ".join(grids), len(grids))]
+    for key, spelled in spellings.items():
+        modes_of: dict[tuple, list[str]] = {}
+        for mode, grid in grids.items():
+            modes_of.setdefault(tuple(grid[key]), []).append(mode)
+        for values, modes in modes_of.items():
+            whose = f" of {', '.join(modes)}" if len(modes_of) > 1 else ""
+            rows.append((key.replace("_", " ") + whose, ", ".join(map(spelled, values)), len(values)))
+    rows.append(("epochs", str(experiment["training"]["epochs"]), 1))
+    return pd.DataFrame(rows, columns=["setting", "values", "count"])
+
+
+def shown_metrics(summary: dict) -> list[str]:
+    """All metrics, but F1 of label 1 only where it selects: of labels that are equals it would mislead."""
+    return [name for name in METRICS if name != "f1" or summary["experiment"]["metric"] == "f1"]
+
+
+def validation_table(summary: dict) -> pd.DataFrame:
+    """The selected runs, one row a mode and seed."""
+    scores = [f"validation_{metric}" for metric in shown_metrics(summary)]
+    columns = ["mode", scores[0], "learning_rate", "batch_size", "seed", "epoch", "validation_loss", *scores[1:]]
+    rows = [
+        {"mode": mode, **entry["selected"], **run}
+        for mode, entry in summary["modes"].items()
+        if entry["selected"]
+        for run in entry["selected"]["runs"]
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_table(summary: dict) -> pd.DataFrame:
+    """The test split, one row a mode; nothing where all of a mode's runs diverged.
+
+    The interval is that of the metric that selects, sd its standard deviation over seeds.
+    """
+    metric, rows = summary["experiment"]["metric"], []
+    order = [metric, *(name for name in shown_metrics(summary) if name != metric)]
+    columns = [
+        "mode",
+        "trainable_parameters",
+        f"test_{metric}",
+        "interval_low",
+        "interval_high",
+        f"{metric}_sd",
+        "seeds",
+    ]
+    columns += [f"test_{name}" for name in order[1:]] + ["test_examples"]
+    for mode, entry in summary["modes"].items():
+        row = {"mode": mode, "trainable_parameters": entry["trainable_parameters"]}
+        if test := entry["test"]:
+            row |= {f"test_{name}": test[name] for name in METRICS}
+            row |= dict(zip(("interval_low", "interval_high"), test["interval"], strict=True))
+            row |= {f"{metric}_sd": test["sd"], "seeds": len(test["runs"]), "test_examples": test["examples"]}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def confusion_table(summary: dict) -> pd.DataFrame:
+    """How many test examples of each label each selected run predicted as each: a row a mode, seed and label."""
+    names = summary["experiment"]["label_names"]
+    rows = [
+        (mode, run["seed"], name, *counts)
+        for mode, entry in summary["modes"].items()
+        if entry["test"]
+        for run in entry["test"]["runs"]
+        for name, counts in zip(names, run["confusion"], strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["mode", "seed", "label", *(f"{PREDICTED}{name}" for name in names)])
+
+
+def differences_table(summary: dict) -> pd.DataFrame:
+    """Each pair of modes on the test split: see `comparison.compare`."""
+    rows = []
+    for pair in summary["differences"]:
+        seeds = pair["seeds"] or {"sd": None, "interval": [None, None]}
+        rows.append(
+            {
+                "first": pair["first"],
+                "second": pair["second"],
+                "difference": pair["difference"],
+                "interval_low": pair["interval"][0],
+                "interval_high": pair["interval"][1],
+                "p": pair["paired_test"]["p"],
+                "p_holm": pair["paired_test"]["p_holm"],
+                "seeds_sd": seeds["sd"],
+                "seeds_low": seeds["interval"][0],
+                "seeds_high": seeds["interval"][1],
+                "beyond_chance": pair["beyond_chance"],
+            }
+        )
+    columns = ["first", "second", "difference", "interval_low", "interval_high", "p", "p_holm"]
+    return pd.DataFrame(rows, columns=[*columns, "seeds_sd", "seeds_low", "seeds_high", "beyond_chance"])
+
+
+def modes_table(summary: dict) -> pd.DataFrame:
+    """What each mode costs: of the selected setting (see `summary.describe_costs`), and of its whole sweep."""
+    metric, rows = summary["experiment"]["metric"], []
+    for mode, entry in summary["modes"].items():
+        if costs := entry["costs"]:
+            fronts = costs["on_front"]
+            rows.append(
+                {
+                    "mode": mode,
+                    f"test_{metric}": entry["test"]["score"],
+                    "trainable_parameters": entry["trainable_parameters"],
+                    **{key: costs[key] for key in ("seconds", "tokens_per_second", "peak_memory_mb", "stored_bytes")},
+                    "sweep_seconds": costs["sweep_seconds"],
+                    "front_of_parameters": fronts["trainable_parameters"],
+                    "front_of_seconds": fronts["seconds"],
+                }
+            )
+    columns = ["mode", f"test_{metric}", "trainable_parameters", "stored_bytes", "seconds", "tokens_per_second"]
+    return pd.DataFrame(
+        rows, columns=[*columns, "peak_memory_mb", "sweep_seconds", "front_of_parameters", "front_of_seconds"]
+    )
+
+
+def points(value: float) -> str:
+    """A difference of shares in percentage points."""
+    return f"{100 * value:.2f} points"
+
+
+def points_range(interval: list[float]) -> str:
+    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} points"
+
+
+def pieces(values: pd.Series, spelled: Callable[[float], str]) -> list[str]:
+    return ["" if pd.isna(value) else spelled(value) for value in values]
+
+
+def spell_p(value: float) -> str:
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
+    ("accuracy|macro_f1|f1", percent),
+    ("accuracy_sd|macro_f1_sd|f1_sd", lambda value: points(value)),
+    ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
+    ("loss", lambda value: f"{value:.4f}"),
+    ("learning_rate", spell_number),
+    (
+        "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds|rows|median_tokens|"
+        "p95_tokens|max_tokens|cut|empty|duplicates|contradicting",
+        lambda v: count(int(v)),
+    ),
+    ("seconds|peak_memory_mb", lambda value: f"{value:.0f}"),
+    ("epoch", lambda value: str(int(value))),
+    ("p|p_holm", spell_p),
+    ("diverged|beyond_chance|front_of_parameters|front_of_seconds", lambda value: "yes" if value else "no"),
+]
+
+
+def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
+    """A copy for readers: scores in per cent, rates in their short spelling, thousands set apart.
+
+    `metric` is what intervals and differences are of; Matthews correlations stay plain numbers.
+    """
+    shown = table.copy()
+    plain = metric == "matthews"
+    difference = ("difference|seeds_sd|sd", (lambda value: f"{value:.3f}") if plain else points)
+    for column in table.columns:
+        for names, spelled in [*SPELLINGS, difference]:
+            if re.fullmatch(f"(validation_|test_|train_|sweep_)?({names})", column):
+                shown[column] = pieces(table[column], spelled)
+    for low, high, title in (
+        ("interval_low", "interval_high", "95 % interval"),
+        ("seeds_low", "seeds_high", "over seeds"),
+    ):
+        if {low, high} <= set(table.columns):
+            intervals = zip(table[low], table[high], strict=True)
+            spelled = plain_range if plain else points_range if "difference" in table else percent_range
+            place = shown.columns.get_loc(low)
+            shown.insert(place, title, ["" if pd.isna(one) else spelled([one, other]) for one, other in intervals])
+            shown = shown.drop(columns=[low, high])
+    # Columns of the confusion table end in a label's name, which stays as it is.
+    return shown.rename(columns=lambda name: name if name.startswith(PREDICTED) else name.replace("_", " "))
+
+
+def to_markdown(table: pd.DataFrame) -> str:
+    """A readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
+    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
+    escaped = escaped.rename(columns=lambda name: name.replace("|", "\\|"))
+    return escaped.to_markdown(index=False, disable_numparse=True, colalign=alignment(table))
+
+
+def to_latex(table: pd.DataFrame) -> str:
+    """A readable table as LaTeX's tabular with the rules of its package booktabs, cells escaped."""
+    rows = table.map(lambda value: " ".join(str(value).split())).values.tolist()
+    latex = tabulate(
+        rows, headers=list(table.columns), tablefmt="latex_booktabs", disable_numparse=True, colalign=alignment(table)
+    )
+    if not rows:
+        latex = latex.replace("{tabular}{}", f"{{tabular}}{{{'l' * len(table.columns)}}}", 1)
+    # What opens a row must not look like an argument of the command before it, `\\` or `\midrule`.
+    return re.sub(r"^( *)(?=[\[*])", r"\1{}", latex, flags=re.MULTILINE)
+
+
+def alignment(table: pd.DataFrame) -> list[str] | None:
+    """Each column's alignment, as tabulate takes it: numbers to the right."""
+    if not len(table):
+        return None
+    return ["right" if table[column].map(looks_numeric).all() else "left" for column in table.columns]
+
+
+def looks_numeric(value: object) -> bool:
+    return str(value)[:1].isdigit() or str(value) == ""
+
+
+def save_table(table: pd.DataFrame, csv: str | Path, metric: str = "accuracy") -> None:
+    """Writes a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
+    with whole_file(csv) as part:
+        table.to_csv(part, index=False)
+    shown = readable(table, metric)
+    write_text(Path(csv).with_suffix(".md"), to_markdown(shown) + "\n")
+    write_text(Path(csv).with_suffix(".tex"), to_latex(shown) + "\n")

@@ -1,0 +1,1 @@
+"""What the Snakefile asks: params and resources of rules, names of files, what a call does before its jobs."""

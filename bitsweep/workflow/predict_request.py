@@ -1,0 +1,129 @@
+"""What a call of the target `predict` asks for by `--config`: not part of any experiment's settings."""
+
+import difflib
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitsweep.config.settings import GlueData, Settings
+from bitsweep.data.glue import TASKS
+from bitsweep.data.readers import check_columns, suffix_of
+from bitsweep.data.streaming import need_room, new_columns, open_table
+from bitsweep.errors import UserError
+from bitsweep.workflow.audit import is_recorded, recorded_inputs
+
+KEYS = ("input", "output", "mode")
+TARGET = "predict"
+CHECKED = 100
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """The user's table, the one to write, the columns of texts, and the mode, None for the best on validation."""
+
+    input: str
+    output: str
+    columns: list[str]
+    mode: str | None
+
+
+def split_config(config: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict, dict]:
+    """A config without what is asked of `predict`, and that; `given` is what `--config` has on the command line."""
+    asked = {key: str(given[key]) for key in KEYS if key in given}
+    return {key: value for key, value in config.items() if key not in asked}, asked
+
+
+def check_targets(request: PredictRequest | None, targets: Collection[str]) -> None:
+    """Raises UserError where a table is given to targets that predict nothing."""
+    if request and not {TARGET, request.output} & set(targets):
+        raise UserError(
+            f"input is {request.input!r}, which only the target {TARGET} takes: call snakemake {TARGET}, or remove it."
+        )
+
+
+def check_names(request: PredictRequest) -> None:
+    """Raises UserError for a path that a cluster's jobs would not get as it is: Snakemake quotes as Python does."""
+    for key, path in (("input", request.input), ("output", request.output)):
+        if "\\" in path or not path.isprintable() or ("'" in path and set('"$`') & set(path)):
+            raise UserError(
+                f"{key} is {path!r}, with signs that Snakemake loses on the way to a cluster's jobs (backslashes, and "
+                "beside an apostrophe $, ` and double quotes): rename the file or folder."
+            )
+
+
+def read_request(asked: dict[str, str], settings: Settings, results: str) -> PredictRequest:
+    """Checks what is asked of `predict`. Raises UserError, before anything runs."""
+    if "input" not in asked:
+        raise UserError(f"input is missing: call snakemake {TARGET} --cores N --config input=FILE.")
+    given, modes = os.path.normpath(asked["input"]), settings.grid.mode
+    refuse_braces("input", given)
+    if not Path(given).exists():
+        raise UserError(f"input is {given!r}, but there is no such file: correct the path.")
+    if Path(given).is_dir():
+        raise UserError(f"input is {given!r}, which is a folder: name a file.")
+    mode = asked.get("mode")
+    if mode is not None and mode not in modes:
+        near = difflib.get_close_matches(mode, modes, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"set it to one of {', '.join(modes)}."
+        raise UserError(f"mode is {mode!r}, which this experiment does not have: {hint}")
+    columns = text_columns(settings)
+    check_table(given, columns, settings.label_names)
+    return PredictRequest(given, check_output(asked.get("output"), given, results), columns, mode)
+
+
+def check_table(given: str, columns: list[str], label_names: list[str]) -> None:
+    """Raises UserError where the table lacks a column of texts, or has one that predictions are to be written to."""
+    table = open_table(given)
+    # What is wrong with the first rows is told before anything trains.
+    next(table.chunks(CHECKED), None)
+    # JSON lines without a line have no columns, and nothing to predict.
+    if table.columns:
+        columns_of_keys = dict(zip(("text", "pair"), columns, strict=False))
+        check_columns(table.columns, columns_of_keys, given)
+    need_room(given, table.columns, new_columns(label_names))
+
+
+def text_columns(settings: Settings) -> list[str]:
+    """The column of texts that classified tables have, and for pairs the second one."""
+    if isinstance(settings.data, GlueData):
+        return list(TASKS[settings.data.task].texts)
+    return [settings.data.text, *filter(None, [settings.data.pair])]
+
+
+def refuse_braces(key: str, path: str) -> None:
+    if set("{}\n") & set(path):
+        raise UserError(
+            f"{key} is {path!r}, but Snakemake keeps braces and line breaks to itself: rename the file or folder."
+        )
+
+
+def check_output(output: str | None, given: str, results: str) -> str:
+    """The path to write, checked: Snakemake deletes an output before it makes it anew."""
+    suffix = suffix_of(given)
+    if output is None:
+        name = Path(given).name
+        output = f"{results}/predictions/{name[: -len(suffix)]}{suffix}"
+    output = os.path.normpath(output)
+    refuse_braces("output", output)
+    if suffix_of(output) != suffix:
+        raise UserError(f"output is {output!r}, but input is a {suffix} file: let output end in {suffix} too.")
+    if Path(output).is_dir():
+        raise UserError(f"output is {output!r}, which is a folder: name a file.")
+    if Path(output).resolve() == Path(given).resolve():
+        raise UserError(f"output is {output!r}, the input itself: name another file.")
+    if Path(output).exists():
+        records = Path(".snakemake")
+        if not is_recorded(Path(output), records):
+            raise UserError(
+                f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another."
+            )
+        # Besides the classifier.
+        inputs = [path for path in recorded_inputs(Path(output), records) if not path.startswith(f"{results}/")]
+        if inputs and not any(Path(path).resolve() == Path(given).resolve() for path in inputs):
+            raise UserError(
+                f"output is {output!r}, which has the predictions for another file, {inputs[0]!r}: name another "
+                "output, or delete it."
+            )
+    return output

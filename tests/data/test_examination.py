@@ -1,0 +1,56 @@
+"""What is doubtful in the data is found and told; what cannot be used has stopped before."""
+
+import pandas as pd
+import pytest
+
+from bitsweep.data.examination import data_table, examine, find_doubts, tell_left_out
+from bitsweep.data.tokenizer import load_tokenizer
+
+NAMES = ["bad", "good"]
+
+
+@pytest.fixture(scope="module")
+def examination(encoder) -> dict:
+    train = ["one two three four five six", "twice", "twice", " ", "good and bad", "good and bad", "in both", "a"]
+    splits = {
+        "train": pd.DataFrame({"text": train, "label": [1, 1, 1, 1, 0, 1, 1, 1]}),
+        "validation": pd.DataFrame({"text": ["in both", "twice", "b"], "label": [1, 1, 0]}),
+        "test": pd.DataFrame({"text": ["c", "d"], "label": [1, 1]}),
+    }
+    return examine(splits, load_tokenizer(encoder, 5), 5, 2)
+
+
+def test_sizes_labels_and_lengths_are_counted_before_texts_are_cut(examination):
+    train = examination["splits"]["train"]
+    assert (train["rows"], train["labels"]) == (8, [1, 7])
+    # The special tokens at both ends count.
+    assert (train["max_tokens"], train["cut"], train["median_tokens"]) == (8, 1, 3)
+    assert (train["empty"], train["duplicates"], train["contradicting"]) == (1, 2, 1)
+    assert [pair["texts"] for pair in examination["shared"]] == [2, 0, 0]
+    table = data_table(examination, NAMES)
+    assert table["labels"].tolist() == ["bad: 1, good: 7", "bad: 1, good: 2", "bad: 0, good: 2"]
+
+
+def test_what_is_doubtful_is_told_in_sentences(examination):
+    doubts = find_doubts(examination, NAMES)
+    for words in (
+        "1 text of the train split has only spaces",
+        "2 rows of the train split have the text of an earlier one",
+        "1 text of the train split has more than one label there",
+        "2 texts of the validation split are in the train split too",
+        "The test split has no example of bad",
+        "88 % of the train split are good: accuracy hides",
+    ):
+        assert any(doubt.startswith(words) for doubt in doubts), (words, doubts)
+    assert not any("longer than 5 tokens" in doubt for doubt in doubts)
+
+
+def test_rows_that_are_left_out_are_told():
+    files = {"train": {"name": "a.parquet", "left_out": 1}, "test": {"name": "b.parquet"}}
+    assert tell_left_out(files) == ["1 row of a.parquet (`data.train`) without a label or a text is left out."]
+
+
+def test_the_same_text_with_another_second_one_is_another_pair(encoder):
+    rows = pd.DataFrame({"text": ["a", "a"], "pair": ["b", "c"], "label": [0, 1]})
+    found = examine({"train": rows}, load_tokenizer(encoder, 5), 5, 2)["splits"]["train"]
+    assert (found["duplicates"], found["contradicting"], found["max_tokens"]) == (0, 0, 5)
