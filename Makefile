@@ -56,10 +56,11 @@ test-quick: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check Snakefile rules pretraining/Snakefile
 	$(BIN)/snakemake --lint
 	$(BIN)/snakemake --lint --configfile configs/imdb.yaml
 	$(BIN)/snakemake --lint --configfile configs/size.yaml
+	$(BIN)/snakemake --lint --snakefile pretraining/Snakefile
 
 benchmark: setup .venv-benchmark/installed
 	.venv-benchmark/bin/python -m benchmarks.run $(if $(QUICK),--quick)

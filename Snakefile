@@ -2,10 +2,12 @@
 
 snakemake --cores N                                   the default experiment, config.yaml
 snakemake --cores N --configfile configs/imdb.yaml    another experiment
+snakemake study --cores N                             the report with the training-size study
 snakemake export --cores N                            the selected classifiers, as folders that transformers loads
 snakemake predict --cores N --config input=my.csv     labels and probabilities for the rows of a file
-snakemake pretrain --cores N                          the embedded encoder anew, configs/pretrain.yaml
 snakemake --report report.html                        its results with how each was made, once they are there
+
+An encoder of one's own is made by pretraining/Snakefile.
 """
 
 from snakemake.utils import min_version
@@ -16,20 +18,13 @@ min_version("9.27")
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"
-    configfile: "configs/pretrain.yaml"
-
-
-# One that says only how an encoder is made goes with the default experiment, and does that where no target is named.
-ONLY_PRETRAINS = bool(workflow.overwrite_configfiles) and "pretrain" in config and "experiment" not in config
-if ONLY_PRETRAINS:
-
-    configfile: "config.yaml"
 
 
 report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/functions.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/select.smk"
@@ -41,16 +36,15 @@ if SETTINGS.study:
 
     include: "rules/study.smk"
 
-    localrules:
-        collect_study,
-        select_study,
-        confirm_study,
-        plot_size,
+
+if REQUEST:
+
+    include: "rules/predict.smk"
 
 
 rule all:
     """The experiment's report."""
-    default_target: not ONLY_PRETRAINS
+    default_target: True
     input:
         f"{REPORT}/index.html",
         f"{REPORT}/report.md",
@@ -95,40 +89,15 @@ rule export_onnx:
         onnx_files,
 
 
-if REQUEST:
-
-    include: "rules/predict.smk"
-
-    localrules:
-        choose_mode,
-
-
 rule predict:
     """Labels and calibrated probabilities for a user's own file."""
     input:
         predictions,
 
 
-if PRETRAINING:
-
-    include: "rules/pretrain.smk"
-
-    localrules:
-        fetch_teacher,
-        plot_pretraining,
-        write_student,
-
-
-rule pretrain:
-    """An encoder, made from texts without labels and from a larger one."""
-    default_target: ONLY_PRETRAINS
-    input:
-        pretrained,
-
-
-# On a cluster these run where Snakemake does: they are light, or, as the first two, need the network. What remains are
-# tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions, the statistics
-# over many resamples, and most of pretraining.
+# On a cluster these run where Snakemake does: they are light, or, as the first two of rules/data.smk, need the network.
+# What remains are tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions
+# and the statistics over many resamples.
 localrules:
     all,
     study,
@@ -152,26 +121,17 @@ localrules:
 
 onstart:
     try:
-        check_targets(REQUEST, workflow.dag_settings.targets)
-        if REQUEST and not workflow.local_exec:
+        check_targets(REQUEST, CALL.targets)
+        if REQUEST and not CALL.is_local:
             check_names(REQUEST)
-        if workflow.executor_plugin.name == "slurm":
+        if CALL.executor == "slurm":
             check_reachable()
-        planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
-        if planned & set(SCRIPTS):
-            # The target pretrain has looked already, but its jobs may be asked for by their own names.
-            check_folder(PRETRAINING.model)
-            MAKING.start()
-        if planned - {*SCRIPTS, "pretrain"}:
-            SWEEP.start()
+        STARTUP.start()
     except UserError as error:
         refuse(error)
-    # Snakemake's limit of starts a second leaves a timer for every job that has ended, each of which wakes the scheduler
-    # every second: after hundreds of runs it does nothing else. Here nothing needs the limit.
-    if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
+    CALL.stop_limiting_starts()
 
 
 onsuccess:
-    for line in results_of(targets()):
+    for line in results_of(CALL.targets):
         print(line, file=sys.stderr)

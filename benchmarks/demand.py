@@ -24,8 +24,9 @@ from bitsweep.config.load import load_settings
 from bitsweep.data.tokens import save_tokens
 from bitsweep.files import read_json, write_json
 from bitsweep.model.modes import BUILT_IN
+from bitsweep.model.shape import read_shape
 from bitsweep.training.precision import choose_precision
-from bitsweep.workflow.resources import RunResources, read_shape
+from bitsweep.workflow.resources import RunResources
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -1,8 +1,12 @@
 # From the source to tokenized splits.
 # Needs: the installed package, files, addresses or the Hub that the config names; the encoder's folder or the Hub.
 # Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, data/examination.json, tokens/, checked/<mode>.txt
-# Only fetch_data and fetch_encoder (and fetch_teacher of a pretraining) use the network, and only where the config names
-# addresses or the Hub.
+# Only fetch_data and fetch_encoder use the network, and only where the config names addresses or the Hub.
+
+from bitsweep.workflow.rule_params import official_splits
+
+# The source's own splits besides the labelled rows.
+OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
 
 
 rule fetch_data:
@@ -30,7 +34,7 @@ rule fetch_data:
 rule fetch_encoder:
     """Takes the pretrained encoder from its source into the one shape that later steps read."""
     output:
-        multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        multiext(f"{ENCODER}/", *ENCODER_FILES),
     log:
         f"{RESULTS}/logs/fetch_encoder.log",
     conda:
@@ -49,7 +53,7 @@ rule split_data:
         labelled=rules.fetch_data.output.labelled,
         official=OFFICIAL,
     output:
-        expand(f"{RESULTS}/data/{{split}}.parquet", split=["train", "validation", "test"]),
+        expand(f"{RESULTS}/data/{{split}}.parquet", split=SPLITS),
         counts=f"{RESULTS}/data/rows.json",
     log:
         f"{RESULTS}/logs/split_data.log",
@@ -98,7 +102,7 @@ rule tokenize_split:
 rule examine_data:
     """Examines all splits, for the report alone: what cannot be used has stopped the rules before."""
     input:
-        rows=expand(f"{RESULTS}/data/{{split}}.parquet", split=["train", "validation", "test"]),
+        rows=expand(f"{RESULTS}/data/{{split}}.parquet", split=SPLITS),
         tokenizer=f"{ENCODER}/tokenizer.json",
     output:
         f"{RESULTS}/data/examination.json",
@@ -127,7 +131,7 @@ rule check_mode:
     """Checks for a mode what the config alone does not show, so that no mistake is found after its training."""
     input:
         rows=rules.split_data.output.counts,
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json"),
+        encoder=multiext(f"{ENCODER}/", *ENCODER_FILES[:3]),
         precision=f"{RESULTS}/precision.json",
     output:
         f"{RESULTS}/checked/{{mode}}.txt",
@@ -140,8 +144,8 @@ rule check_mode:
     resources:
         mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": "8"}, attempt),
     params:
-        # The limits are no param (prepare_jobs sets them): training waits for this check, and another limit of the test
-        # split must not train again. Where rows and limits are known, they are checked before any job (sweep.py).
+        # The limits are no param, see jobs/environment.py. Where rows and limits are known, they are checked before any
+        # job (workflow/known_rows.py).
         trains=lambda wildcards: canonical_json(SETTINGS.mode(wildcards.mode)),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         max_length=SETTINGS.max_length,

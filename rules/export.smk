@@ -4,13 +4,19 @@
 #        delta.safetensors where a mode trains a part
 
 
+from bitsweep.workflow.rule_params import export_text
+
+# Modes that leave part of the encoder as it is: their runs can be taken home as that part alone.
+PARTIAL_MODES = [mode for mode in MODES if "all" not in SETTINGS.mode(mode).get("train", [])]
+
+
 rule export_mode:
     """Writes a mode's selected run as a folder that transformers loads, and compares it with its evaluation."""
     input:
         selection=rules.select_runs.output[0],
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
         weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        encoder=multiext(f"{ENCODER}/", *ENCODER_FILES),
         validation=f"{RESULTS}/tokens/validation.safetensors",
         # Read after the evaluation, to see that the classifier that is taken home is the one that was evaluated.
         test=f"{RESULTS}/tokens/test.safetensors",
@@ -49,7 +55,7 @@ rule export_delta:
         selection=rules.select_runs.output[0],
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
         weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
     output:
         f"{EXPORT}/{{mode}}/delta.safetensors",
     log:

@@ -2,6 +2,12 @@
 # Needs: the file; export/<mode>/, selection.json, precision.json
 # Makes: predictions/<name of the file>, or the file that output names; predictions/.mode where no mode is asked for
 
+from bitsweep.workflow.snakemake_internals import forget_checkpoint
+
+
+localrules:
+    choose_mode,
+
 
 checkpoint choose_mode:
     """Names the mode whose classifier predicts, the best on validation; only then its export is planned."""
@@ -21,8 +27,8 @@ checkpoint choose_mode:
 
 
 # With a checkpoint among its rules Snakemake plans the whole workflow in each job that it submits, not the job alone.
-if not workflow.is_main_process:
-    rules.choose_mode.rule.is_checkpoint = False
+if not CALL.is_first:
+    forget_checkpoint(rules.choose_mode)
 
 
 rule predict_file:
@@ -39,7 +45,7 @@ rule predict_file:
         f"{RESULTS}/logs/predict_file.log",
     conda:
         "../envs/bitsweep.yaml"
-    threads: workflow.resource_settings.cores or 1
+    threads: CALL.cores
     resources:
         mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": SELECTED}, attempt),
         runtime=lambda wildcards, attempt: 240 * attempt,

@@ -4,6 +4,9 @@
 # What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
 
 
+from bitsweep.workflow.rule_params import experiment_text
+
+
 rule describe_input:
     """Shows what the encoder reads, token by token."""
     input:
@@ -124,7 +127,7 @@ rule summarize:
         comparison=rules.compare_modes.output[0],
         costs=rules.collect_runs.output.costs,
         precision=rules.choose_precision.output[0],
-        tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=["train", "validation", "test"]),
+        tokens=expand(f"{RESULTS}/tokens/{{split}}.safetensors", split=SPLITS),
         examination=rules.examine_data.output[0],
         source=f"{RESULTS}/data/source/source.json",
     output:

@@ -77,7 +77,7 @@ rule evaluate_mode:
         # The selection names the weights that it selected, so that other ones are another selection.
         weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:
         scores=f"{RESULTS}/evaluation/{{mode}}.json",

@@ -3,6 +3,16 @@
 # Makes: study/runs/<run>/, study/{runs,epochs,costs}.csv, study/selection.json, study/evaluation/<mode>.{json,csv},
 #        study/complete.txt, study/summary.json, report/tables/study.*, report/figures/score_by_size.*
 
+STUDY_CELLS = table_of_runs(study_grids(SETTINGS), train_size=SETTINGS.study.train_size)
+STUDY_GRID = Paramspace(STUDY_CELLS)
+
+
+localrules:
+    collect_study,
+    select_study,
+    confirm_study,
+    plot_size,
+
 
 use rule train_run as train_study_run with:
     input:
@@ -24,6 +34,7 @@ use rule train_run as train_study_run with:
             f"--selection {input.selection} --mode {wildcards.mode}" if input.selection else ""
         ),
         trains=module_digest("bitsweep.training.run"),
+        results=lambda wildcards: RESULTS,
         code=fingerprint("train_run"),
 
 
@@ -68,7 +79,7 @@ rule evaluate_study:
         selection=rules.select_study.output[0],
         weights=lambda wildcards: study_runs("weights", wildcards.mode),
         results=lambda wildcards: study_runs("result", wildcards.mode),
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
         test=f"{RESULTS}/tokens/test.safetensors",
     output:
         scores=f"{STUDY}/evaluation/{{mode}}.json",

@@ -23,7 +23,7 @@ rule choose_precision:
 rule train_run:
     """Trains one run and keeps the parameters that it trained, at the epoch with the best validation score."""
     input:
-        encoder=multiext(f"{ENCODER}/", "config.json", "model.safetensors"),
+        encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
         train=f"{RESULTS}/tokens/train.safetensors",
         validation=f"{RESULTS}/tokens/validation.safetensors",
         precision=rules.choose_precision.output[0],
@@ -50,10 +50,12 @@ rule train_run:
         selection="",
         # What computes the run's numbers, by which finished runs are found: not how jobs start, wait and report.
         trains=module_digest("bitsweep.training.run"),
+        # Among whose finished runs may be this one.
+        results=lambda wildcards: RESULTS,
         code=fingerprint("train_run"),
     shell:
         "python -m scripts.train_run --recipe {params.recipe:q} --labels {params.labels} --encoder {params.encoder:q}"
         " --code {params.trains}"
         " --train {input.train:q} --validation {input.validation:q} --precision {input.precision:q}"
-        ' --results "$BITSWEEP_RESULTS" --timed "$BITSWEEP_TIMED" --gpu-percent {resources.gpu_percent}'
+        ' --results {params.results:q} --timed "$BITSWEEP_TIMED" --gpu-percent {resources.gpu_percent}'
         " {params.selection} --output {params.folder:q} > {log:q} 2>&1"

@@ -7,51 +7,33 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import yaml
-from pydantic import TypeAdapter, ValidationError
 
 from bitsweep.config.load import load_settings
 from bitsweep.config.new_config import (
     EPOCHS,
-    HELD_OUT,
     MIN_ROWS,
     Plan,
     choose_plan,
     config_text,
-    name_for,
     spell_seconds,
 )
-from bitsweep.config.settings import HubName, Place
-from bitsweep.data.splits import split_rows
+from bitsweep.config.questions import ask, check_encoder, check_file, check_name, parse_minutes, split_sizes
 from bitsweep.data.streaming import need_columns, open_table
 from bitsweep.data.table_survey import Survey, choose_max_length, look_at, suggest_columns
 from bitsweep.errors import UserError
-from bitsweep.files import read_json, whole_file
+from bitsweep.files import MODEL_WEIGHTS, read_json, whole_file
 from bitsweep.jobs.entry import run
 from bitsweep.model.encoder_files import check_max_length
-from bitsweep.workflow.resources import read_shape
+from bitsweep.model.shape import read_shape
 
 FLAGS = {"file": "FILE", "text": "TEXT", "label": "LABEL"}
 DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
-
-
-def ask(number: int, question: str, default: str | None, check: Callable[[str], object]) -> str:
-    """The answer, once there is one that `check` takes: what is wrong with another is told, and it is asked again."""
-    shown = f" [{default}]" if default else ""
-    while True:
-        answer = input(f"{number}. {question}{shown} ").strip() or default or ""
-        try:
-            if answer:
-                check(answer)
-                return answer
-        except UserError as error:
-            print(error)
 
 
 def ask_all(arguments: argparse.Namespace) -> None:
@@ -69,7 +51,7 @@ def ask_all(arguments: argparse.Namespace) -> None:
         return
     try:
         arguments.file = arguments.file or ask(1, "Which file has your labelled texts?", None, check_file)
-        check_name(arguments)
+        check_name(arguments.name, arguments.file)
         text, label = suggest_columns(arguments.file)
 
         def check_column(column: str) -> None:
@@ -86,36 +68,6 @@ def ask_all(arguments: argparse.Namespace) -> None:
             arguments.minutes = parse_minutes(ask(5, minutes, f"{DEFAULTS['minutes']:g}", parse_minutes))
     except (EOFError, KeyboardInterrupt):
         raise UserError("The answers ended before the questions did: nothing was written.") from None
-
-
-def parse_minutes(text: str) -> float:
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = 0.0
-    if not 0 < minutes < float("inf"):
-        raise UserError(f"--minutes is {text!r}: give a number greater than 0.")
-    return minutes
-
-
-def config_takes(kind: object, text: str) -> bool:
-    """Whether a text is of a kind of the config's."""
-    try:
-        TypeAdapter(kind).validate_python(text)
-    except ValidationError:
-        return False
-    return True
-
-
-def check_encoder(name: str) -> None:
-    """Raises UserError for what is neither a folder nor a name on the Hub."""
-    # Unlike `Path.is_dir`, this is no error for what no file system can name.
-    if os.path.isdir(name):
-        return
-    if os.path.isdir(os.path.dirname(name)):
-        raise UserError(f"--encoder is {name!r}, but there is no such folder: correct the path.")
-    if not config_takes(HubName, name):
-        raise UserError(f"--encoder is {name!r}, neither a folder here nor a name on the Hub: correct it.")
 
 
 @contextmanager
@@ -147,42 +99,6 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
         yield Path(folder), {"source": "hub", "name": name, "revision": revision}
 
 
-def check_file(file: str) -> None:
-    """Raises UserError for a path that no config can name, and for a file that cannot be read."""
-    if set("{}") & set(file):
-        raise UserError(f"--file is {file!r}, but Snakemake keeps braces to itself: rename the file or folder.")
-    if not config_takes(Place, file):
-        raise UserError(f"--file is {file!r}, a name with control characters or no UTF-8: rename the file or folder.")
-    open_table(file)
-
-
-def check_name(arguments: argparse.Namespace) -> str:
-    """The experiment's name: the one that is given, or the file's. Raises UserError where its config exists."""
-    name = arguments.name or name_for(arguments.file)
-    if name != name_for(name):
-        raise UserError(f"--name is {name!r}: use letters, digits, dashes and underscores.")
-    if len(name) > 100:
-        raise UserError(f"The name {name} has {len(name)} characters: give one of at most 100 by --name.")
-    if Path("configs", f"{name}.yaml").exists():
-        raise UserError(f"configs/{name}.yaml exists: delete it, or give another --name (EXPERIMENT=... for make).")
-    return name
-
-
-def split_sizes(survey: Survey, file: str) -> dict[str, int]:
-    """The rows of each split that the sweep will make. Raises UserError where one would lack a label."""
-    labels = np.repeat(range(len(survey.labels)), list(survey.labels.values()))
-    try:
-        parts = split_rows(pd.DataFrame({"text": "", "label": labels}), {}, HELD_OUT, 0, stratified=True)
-    except UserError:
-        rare = min(survey.labels, key=survey.labels.get)
-        raise UserError(
-            f"{file} has {survey.rows:,} rows of {len(survey.labels)} labels, {survey.labels[rare]:,} of them with "
-            f"label {rare!r}, too few to train, validate and test on every label: add rows (ten of each label do), or "
-            "remove those of rare labels."
-        ) from None
-    return dict(zip(("train", "validation", "test"), map(len, parts), strict=True))
-
-
 def tell(survey: Survey, file: str) -> None:
     """Says what was found in the table."""
     print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
@@ -197,7 +113,8 @@ def fit(
 ) -> tuple[int, float, Plan, int]:
     """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
     from bitsweep.data.tokenizer import encode, load_tokenizer
-    from bitsweep.training.speed import disk_bytes, fitting_modes, measure, sweep_seconds
+    from bitsweep.training.estimates import disk_bytes, sweep_seconds
+    from bitsweep.training.measured_speed import fitting_modes, measure
 
     def fits(length: int) -> bool:
         try:
@@ -219,10 +136,13 @@ def fit(
     print("Measuring a few training steps ...", flush=True)
     encodings = encode(load_tokenizer(encoder, max_length), survey.texts)
     modes = fitting_modes(encoder, len(survey.labels))
-    speeds = measure(encoder, encodings, len(survey.labels), modes)
+    speeds, stored = measure(encoder, encodings, len(survey.labels), modes)
     hidden = read_shape(read_json(encoder / "config.json")).hidden
     plan = choose_plan(splits, hidden, 60 * minutes, seconds, modes)
-    return max_length, cut, plan, disk_bytes(speeds, plan.grids, encoder, survey, lengths.clip(max=max_length), cores)
+    row = np.mean([len("".join(parts).encode()) for parts in survey.texts])
+    weights = (encoder / MODEL_WEIGHTS).stat().st_size
+    tokens = lengths.clip(max=max_length).mean()
+    return max_length, cut, plan, disk_bytes(stored, plan.grids, weights, survey.rows, row, tokens, cores)
 
 
 def main() -> None:
@@ -245,7 +165,7 @@ def main() -> None:
         train, validation, test = splits.values()
         print(f"Note: of so few rows {train} train, {validation} validate and {test} test: scores are rough.")
     # Last, so that a config of before hides nothing that is wrong with the table.
-    name, cores = check_name(arguments), os.cpu_count() or 1
+    name, cores = check_name(arguments.name, arguments.file), os.cpu_count() or 1
     with prepared_encoder(arguments.encoder) as (folder, encoder):
         max_length, cut, plan, disk = fit(survey, splits, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}

@@ -5,9 +5,11 @@ import re
 
 import yaml
 
+from bitsweep.workflow.fingerprint import scripts
 from envs.write import environment
 from tests.helpers.workspace import ROOT
 
+PRETRAINING = ROOT / "pretraining" / "Snakefile"
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
@@ -35,13 +37,20 @@ def test_the_tests_run_in_the_locked_versions():
 
 
 def test_every_rule_has_a_log_and_a_docstring_and_tracks_its_code():
-    for path in (ROOT / "rules").glob("*.smk"):
-        for rule in re.split(r"^(?:rule|checkpoint) ", path.read_text(), flags=re.M)[1:]:
+    """A target, which has nothing but inputs, is no rule here."""
+    found = set()
+    for path, folder in [*((path, "") for path in (ROOT / "rules").glob("*.smk")), (PRETRAINING, "pretraining.")]:
+        for rule in re.split(r"^ *(?:rule|checkpoint) (?=\w+:)", path.read_text(), flags=re.M)[1:]:
             name = rule.split(":")[0]
-            assert f'"python -m scripts.{name} ' in rule
-            assert f'code=fingerprint("{name}"' in rule
+            if "output:" not in rule:
+                continue
+            found.add(f"{folder}{name}")
+            assert f'"python -m scripts.{folder}{name} ' in rule
+            assert f'code=fingerprint("{folder}{name}"' in rule
             assert rule.split("\n")[1].strip().startswith('"""')
-            assert "    log:\n" in rule
+            assert re.search("^ *log:\n", rule, re.M)
+    # Scripts are named as their rules, but for those that no rule runs.
+    assert {*scripts(), *scripts("pretraining")} - found == {"new_config"}
 
 
 def test_the_slurm_profile_has_a_gpu_for_each_rule_that_computes_on_one():

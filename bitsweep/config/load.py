@@ -15,7 +15,12 @@ from bitsweep.model.modes import BUILT_IN, KINDS
 
 
 def load_settings(config: dict) -> Settings:
-    """Checks a config; raises UserError with a sentence for each thing that is wrong with it."""
+    """Check a config; raise UserError with a sentence for each thing that is wrong with it."""
+    if "pretrain" in config:
+        raise UserError(
+            "pretrain is not a key of an experiment's config: keep it in one of its own, and call snakemake "
+            "--snakefile pretraining/Snakefile --configfile with that."
+        )
     try:
         settings = Settings.model_validate(config)
     except ValidationError as error:

@@ -66,8 +66,8 @@ def explain(detail: dict) -> str:
         return f"{key} is missing from the config: add it (config.schema.json describes it)."
     if kind == "extra_forbidden":
         known = known_keys(location)
-        # What `predict` takes on the command line may be mistyped there, and the section that makes an encoder.
-        near_to = [*known, "input", "output", "pretrain"] if len(location) == 1 else known
+        # What `predict` takes on the command line may be mistyped there.
+        near_to = [*known, "input", "output"] if len(location) == 1 else known
         near = difflib.get_close_matches(str(location[-1]), near_to, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
         return f"{key} is not a key of the config (value {value}): {remedy}"

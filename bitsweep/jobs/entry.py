@@ -12,26 +12,26 @@ from bitsweep.errors import FULL_DISK, UserError
 
 # The file in a folder of results that its jobs lock while they work, all at once.
 JOBS_LOCK = ".jobs"
-# The variables of the environment that name the folders of an experiment and of a pretraining to jobs.
-RESULTS, PRETRAINING = "BITSWEEP_RESULTS", "BITSWEEP_PRETRAINING"
+# The variable of the environment that names the folder that jobs work on. No param: it is for all scripts alike, and
+# one that is run by hand has none.
+RESULTS = "BITSWEEP_RESULTS"
 
 
-def run(main: Callable[[], None], folder: str = RESULTS) -> None:
-    """Calls a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error.
+def run(main: Callable[[], None]) -> None:
+    """Call a script's `main`; a `UserError`, a full disk or Ctrl-C becomes one line on standard error.
 
-    The exit status is 1, and after Ctrl-C that of SIGINT. `folder` is the variable of the environment that names the
-    folder it works on.
+    The exit status is 1, and after Ctrl-C that of SIGINT.
     """
     # See scripts/__init__.py.
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with at_work(folder):
+        with at_work():
             main()
     except UserError as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        going_on = ": what is finished is kept, and the same call goes on" if os.environ.get(folder) else ""
+        going_on = ": what is finished is kept, and the same call goes on" if os.environ.get(RESULTS) else ""
         print(f"Interrupted{going_on}.", file=sys.stderr, flush=True)
         # As Python itself ends: a shell that runs several commands then stops as well.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -44,9 +44,9 @@ def run(main: Callable[[], None], folder: str = RESULTS) -> None:
 
 
 @contextmanager
-def at_work(folder: str) -> Iterator[None]:
-    """Shows to later calls on a folder, which `prepare_jobs` names, that a job is at work on its files."""
-    results = os.environ.get(folder)
+def at_work() -> Iterator[None]:
+    """Show to later calls on the folder that `prepare_jobs` names that a job is at work on its files."""
+    results = os.environ.get(RESULTS)
     if not results:
         # A script that is run by hand.
         yield

@@ -5,26 +5,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bitsweep.jobs.entry import PRETRAINING, RESULTS
+from bitsweep.jobs.entry import RESULTS
 
-# What the user says of HF_HUB_OFFLINE, for the jobs that may ask the Hub (`bitsweep.hub`).
+# What reaches jobs by the environment, since a param would make stale what it does not change:
+# the limits that check_mode checks (JSON), for training waits for it, and another test limit must not train again,
+LIMITS = "BITSWEEP_LIMITS"
+# what a run's time follows from, which a run notes in its costs.json, and which has the time stamps of files in it,
+TIMED = "BITSWEEP_TIMED"
+# and what the user says of HF_HUB_OFFLINE, for the jobs that may ask the Hub (`data/hub.py`).
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
-def prepare_jobs(root: str, results: str, pretraining: str | None, limits: str, timed: str) -> None:
-    """Lets jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
+def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "") -> None:
+    """Let jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
-    What conda activates for a job comes before it. `results` is the experiment's folder, `pretraining` that of what
-    makes an encoder; `limits` (JSON) is for `check_mode` and `timed` for the runs' costs.json, which they must not make
-    stale. The Hugging Face libraries stay off the network but in `bitsweep.hub`.
+    What conda activates for a job comes before it. `results` is the folder that the jobs work on, `limits` and `timed`
+    are for LIMITS and TIMED. The Hugging Face libraries stay off the network but in `data/hub.py`.
     """
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     os.environ[RESULTS] = results
-    os.environ[PRETRAINING] = pretraining or ""
-    os.environ["BITSWEEP_LIMITS"] = limits
-    os.environ["BITSWEEP_TIMED"] = timed
+    os.environ[LIMITS], os.environ[TIMED] = limits, timed
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # A line of progress reaches the log when it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"

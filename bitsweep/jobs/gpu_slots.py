@@ -14,7 +14,8 @@ from pathlib import Path
 from bitsweep.errors import UserError
 from bitsweep.locks import take, waited_for
 
-# Comma-separated: the GPUs that runs share, as CUDA_VISIBLE_DEVICES names them.
+# Comma-separated: the GPUs that runs share, as CUDA_VISIBLE_DEVICES names them. No param: it is this machine's, and on
+# another one nothing is to be made again.
 GPUS = "BITSWEEP_GPUS"
 # A process that is killed may hold its slot for a moment.
 SECONDS_BETWEEN_TRIES = 0.2

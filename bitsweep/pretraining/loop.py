@@ -25,8 +25,8 @@ from torch.nn.functional import cross_entropy, gelu, linear
 
 from bitsweep.data.tokens import Tokens
 from bitsweep.errors import UserError
-from bitsweep.pretraining.principal_components import whitening
-from bitsweep.pretraining.projection_pursuit import two_humped
+from bitsweep.pretraining.special_tokens import Special
+from bitsweep.pretraining.targets import Targets
 from bitsweep.seeding import generator, stream_key
 from bitsweep.training.batches import prepare
 from bitsweep.training.checkpoint import Checkpoint
@@ -41,40 +41,11 @@ WIDTHS = (24, 48, 96, 128, 192, 256, 320, 384, 448, 512)
 CUT, SHORTEST = 0.5, 16
 # Of masked pieces 80 % become [MASK], 10 % another piece, 10 % stay; the piece itself is asked of PREDICTED a step.
 MASKED, PREDICTED = 0.15, 256
-# Directions of a text's code that the pooler's units mix, how much more the one of two groups weighs, and how large the
-# mixtures are before tanh.
-POOLED, DIVIDING, MIXTURE = 32, 5.0, 0.8
 LOSS_WEIGHTS = {"tokens": 1.0, "pieces": 0.2, "vector": 1.0, "code": 1.0, "pooler": 2.0}
 WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
 # Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history, or a
 # twentieth of all.
 WARM_UP, ROW = 400, 100
-
-
-@dataclass(frozen=True)
-class Special:
-    """The ids of the tokenizer's own tokens; pieces from `words[0]` on, and before `words[1]`, stand in for others."""
-
-    first: int
-    last: int
-    mask: int
-    padding: int
-    words: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What is asked of the encoder: `tokens` float16 (all tokens, size), `vectors` float32 (windows, size), whitened.
-
-    `codes` float32 (texts, directions), scaled by their weight; `mixtures` float32 (texts, hidden size), the pooler's
-    targets; `coded` bool (texts,), those that have a code.
-    """
-
-    tokens: torch.Tensor
-    vectors: torch.Tensor
-    codes: torch.Tensor
-    mixtures: torch.Tensor
-    coded: torch.Tensor
 
 
 @dataclass
@@ -85,26 +56,6 @@ class Progress:
     history: list[dict] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(LOSS_WEIGHTS, 0.0))
     seconds: float = 0.0
-
-
-def whitened(vectors: torch.Tensor, size: int) -> torch.Tensor:
-    """Rows on their `size` leading principal components, each of standard deviation 1; float32."""
-    centred = vectors.double() - vectors.double().mean(0)
-    return (centred @ whitening(centred.T @ centred / len(centred), size)).float()
-
-
-def pooler_targets(codes: torch.Tensor, coded: torch.Tensor, size: int, seed: int) -> torch.Tensor:
-    """For each of `size` units of the pooler a random mixture of the codes' leading directions: (texts, size).
-
-    They are turned so that the first is the one along which the `coded` texts fall into two groups.
-    """
-    leading = codes[:, :POOLED].double().numpy()
-    dividing = two_humped(leading[coded.numpy()], seed)
-    turned = leading @ np.column_stack([dividing, np.linalg.svd(dividing[:, None])[0][:, 1:]])
-    weights = np.where(np.arange(len(dividing)) == 0, DIVIDING, 1.0)
-    drawn = generator(seed, "mixtures").standard_normal((len(dividing), size))
-    mixtures = (turned.clip(-3, 3) * weights) @ drawn / np.linalg.norm(weights)
-    return torch.from_numpy(np.tanh(MIXTURE * mixtures)).float()
 
 
 class Heads(nn.Module):

@@ -3,8 +3,9 @@
 import pandas as pd
 from huggingface_hub import ModelCardData
 
-from bitsweep.pretraining.loop import CUT, LOSS_WEIGHTS, MASKED, MAX_GRAD_NORM, POOLED, STEP_TOKENS, WEIGHT_DECAY
+from bitsweep.pretraining.loop import CUT, LOSS_WEIGHTS, MASKED, MAX_GRAD_NORM, STEP_TOKENS, WEIGHT_DECAY
 from bitsweep.pretraining.settings import MADE
+from bitsweep.pretraining.targets import POOLED
 
 WORTH = "## What it is worth"
 # What a person calls the losses.
@@ -96,3 +97,9 @@ def tell_judgement(card: str, judgement: dict) -> str:
         ]
         lines.append(f"| {encoder} | {' | '.join(cells)} | {found['probe']:.4f} |")
     return "\n".join(lines) + "\n"
+
+
+def name_teacher(teacher: dict) -> str:
+    if teacher["source"] == "package":
+        return f"package {teacher['package']} {teacher['version']}"
+    return teacher["name"] if teacher["source"] == "hub" else teacher["path"]

@@ -1,11 +1,10 @@
 """What makes an encoder: the section `pretrain` of a config, checked before anything runs.
 
-`python -m bitsweep.pretraining.settings` writes `pretrain.schema.json`.
+`python -m bitsweep.pretraining.settings` writes `pretraining/config.schema.json`.
 """
 
 import contextlib
 import difflib
-import importlib.metadata
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,22 +19,13 @@ from bitsweep.errors import UserError
 from bitsweep.files import MODEL_WEIGHTS, canonical_json, read_json, sha256_file, short_key, write_text
 from bitsweep.model.encoder_files import choose_files
 from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder
-from bitsweep.workflow.audit import is_recorded
 from bitsweep.workflow.rule_params import folder_text
+from bitsweep.workflow.snakemake_internals import is_recorded
 
-# The scripts of rules/pretrain.smk.
-SCRIPTS = (
-    "code_documents",
-    "fetch_teacher",
-    "plot_pretraining",
-    "pretrain_student",
-    "project_teacher",
-    "read_corpus",
-    "read_teacher",
-    "write_student",
-)
 # The sentence of a model card that says what made the model.
-MADE = "`snakemake pretrain` made it"
+MADE = "`pretraining/Snakefile` made it"
+# The same in cards of version 0.1.
+MADE_BEFORE = "`snakemake pretrain` made it"
 # What only the model card tells.
 CARD_KEYS = ("licence", "language", "base_model", "about")
 
@@ -127,7 +117,7 @@ class Student(Section):
 
 
 class PretrainingSettings(Section):
-    """How `snakemake pretrain` makes an encoder from texts without labels and from a larger encoder, its teacher."""
+    """How an encoder is made from texts without labels and from a larger encoder, its teacher."""
 
     model: Annotated[str, Field(strict=True, pattern=f"^([^\x00-\x1f{{}}]*/)?{NAME[1:]}")]
     """The folder to write; what is made on the way goes to `results/pretrain-<its last part>/`."""
@@ -160,6 +150,19 @@ class PretrainingSettings(Section):
     @property
     def name(self) -> str:
         return Path(self.model).name
+
+
+def load_config(config: dict) -> PretrainingSettings:
+    """Check a config; raise UserError with a sentence for each thing that is wrong with it."""
+    others = [key for key in config if key != "pretrain"]
+    if others:
+        raise UserError(
+            f"{others[0]} is not a key of this config, which has the section pretrain alone: remove it, and keep an "
+            "experiment in a config of its own."
+        )
+    if "pretrain" not in config:
+        raise UserError("pretrain is missing from the config: add it (pretraining/config.schema.json describes it).")
+    return load_pretraining(config["pretrain"])
 
 
 def load_pretraining(section: object) -> PretrainingSettings:
@@ -198,15 +201,15 @@ def check_folder(model: str) -> None:
     """Raises UserError where a folder has what was not pretrained here, such as another model or notes."""
     folder = Path(model)
     card = folder / "README.md"
-    told = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
+    text = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
     # A first write that was interrupted has left no card, but its begin is on record.
-    known = MADE in told or is_recorded(f"{model}/{MODEL_WEIGHTS}", Path(".snakemake"))
+    known = MADE in text or MADE_BEFORE in text or is_recorded(f"{model}/{MODEL_WEIGHTS}")
     if known or not folder.is_dir():
         return
     others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
         raise UserError(
-            f"pretrain.model is {model!r}, a folder with files that `snakemake pretrain` did not make, such as "
+            f"pretrain.model is {model!r}, a folder with files that no pretraining made, such as "
             f"{others[0]}: name another folder, or move that one away."
         )
 
@@ -215,19 +218,6 @@ def corpus_files(settings: PretrainingSettings) -> list[str]:
     """The user's own files that the corpus is in."""
     paths = [entry.path for entry in settings.corpus if isinstance(entry, FileTexts)]
     return [path for path in paths if Path(path).is_file()]
-
-
-def corpus_mb(settings: PretrainingSettings) -> float:
-    """The size of the files that the corpus is in, MB of 10^6 bytes; of what is not there 0."""
-    total = 0
-    for entry in settings.corpus:
-        with contextlib.suppress(OSError, importlib.metadata.PackageNotFoundError):
-            if isinstance(entry, PackageTexts):
-                path = Path(str(importlib.metadata.distribution(entry.package).locate_file(entry.file)))
-            else:
-                path = Path(entry.path)
-            total += sum(file.stat().st_size for file in (path.glob("*.txt") if path.is_dir() else [path]))
-    return total / 1e6
 
 
 def corpus_text(settings: PretrainingSettings) -> str:
@@ -287,7 +277,7 @@ def explain_detail(detail: dict) -> str:
     branch = {"corpus": 2, "teacher": 1}.get(location[0] if location else None, len(location))
     location = ("pretrain", *location[:branch], *location[branch + 1 :])
     if detail["type"] != "extra_forbidden":
-        return explain({**detail, "loc": location}).replace("config.schema.json", "pretrain.schema.json")
+        return explain({**detail, "loc": location}).replace("config.schema.json", "pretraining/config.schema.json")
     if location[-2:] == ("split", "stratified"):
         return (
             f"{describe_key(location)} is no key here, since a stratified split cannot be made without labels: name "
@@ -329,4 +319,4 @@ def schema_text() -> str:
 
 
 if __name__ == "__main__":
-    write_text("pretrain.schema.json", schema_text())
+    write_text("pretraining/config.schema.json", schema_text())

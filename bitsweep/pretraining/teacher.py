@@ -13,14 +13,13 @@ from torch.nn.functional import normalize
 
 from bitsweep.data.tokens import Tokens
 from bitsweep.pretraining.principal_components import leading_components, whitening
+from bitsweep.pretraining.windows import SAMPLE
 from bitsweep.seeding import generator
 from bitsweep.training.batches import prepare, rounded_lengths, split_by_length
 from bitsweep.training.machine import Machine
 
 # Padded tokens of a batch.
 TOKENS = 8192
-# Windows whose hidden states tell the principal components.
-SAMPLE = 1200
 
 
 class Teacher:

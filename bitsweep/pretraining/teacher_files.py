@@ -3,7 +3,11 @@
 import importlib.metadata
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from bitsweep.errors import UserError
+from bitsweep.files import read_json, whole_file
+from bitsweep.pretraining.special_tokens import mask_of, special_ends
 
 
 def check_teacher(teacher: dict, **shape: int) -> None:
@@ -22,3 +26,15 @@ def check_teacher(teacher: dict, **shape: int) -> None:
 def find_package_folder(package: str, path: str) -> Path:
     """A folder of an installed package."""
     return Path(str(importlib.metadata.distribution(package).locate_file(path)))
+
+
+def free_tokenizer(folder: Path) -> None:
+    """Takes out of a teacher's tokenizer what it was saved with for a use of its own: padding and a limit of length."""
+    path = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    special_ends(tokenizer)
+    mask_of(tokenizer, read_json(folder / "tokenizer_config.json"), read_json(folder / "config.json")["vocab_size"])
+    with whole_file(path) as part:
+        tokenizer.save(str(part))

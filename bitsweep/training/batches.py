@@ -12,12 +12,9 @@ from bitsweep.errors import UserError
 from bitsweep.model.fast import attention, dropout, embedding, normalization
 from bitsweep.model.fast.freed_memory import keep_freed_memory
 from bitsweep.seeding import stream_key
+from bitsweep.training.budgets import EVALUATION_TOKENS, TRAINING_TOKENS
 from bitsweep.training.machine import Machine
 
-# Padded tokens of a micro-batch in training: about what keeps the activations of a small encoder in a core's cache.
-TRAINING_TOKENS = 4096
-# Without gradients nothing is kept for later, so that larger batches fit.
-EVALUATION_TOKENS = 8192
 # The tokens that could be trained on in the time that a micro-batch costs in itself.
 MICRO_BATCH_TOKENS = 64
 

@@ -248,9 +248,13 @@ def modules_behind(module: str, root: Path = ROOT) -> set[str]:
     return set(tree.files)
 
 
-def scripts(root: Path = ROOT) -> list[str]:
-    """Return the names of all scripts. Raises RuntimeError where there is none: nothing would be tracked."""
-    names = sorted(path.stem for path in (root / "scripts").glob("[a-z]*.py"))
+def scripts(folder: str = "", root: Path = ROOT) -> list[str]:
+    """Return the names of all scripts in a folder below scripts/, as `fingerprint` takes them.
+
+    Raises RuntimeError where there is none: nothing would be tracked.
+    """
+    place = root / "scripts" / folder
+    names = sorted(path.stem for path in place.glob("[a-z]*.py"))
     if not names:
-        raise RuntimeError(f"There are no scripts in {root / 'scripts'}: the workflow's root is another folder.")
-    return names
+        raise RuntimeError(f"There are no scripts in {place}: the workflow's root is another folder.")
+    return [f"{folder}.{name}".lstrip(".") for name in names]

@@ -12,7 +12,7 @@ from bitsweep.data.glue import TASKS
 from bitsweep.data.readers import check_columns, suffix_of
 from bitsweep.data.streaming import need_room, new_columns, open_table
 from bitsweep.errors import UserError
-from bitsweep.workflow.audit import is_recorded, recorded_inputs
+from bitsweep.workflow.snakemake_internals import is_recorded, recorded_inputs
 
 KEYS = ("input", "output", "mode")
 TARGET = "predict"
@@ -114,13 +114,12 @@ def check_output(output: str | None, given: str, results: str) -> str:
     if Path(output).resolve() == Path(given).resolve():
         raise UserError(f"output is {output!r}, the input itself: name another file.")
     if Path(output).exists():
-        records = Path(".snakemake")
-        if not is_recorded(Path(output), records):
+        if not is_recorded(output):
             raise UserError(
                 f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another."
             )
         # Besides the classifier.
-        inputs = [path for path in recorded_inputs(Path(output), records) if not path.startswith(f"{results}/")]
+        inputs = [path for path in recorded_inputs(output) if not path.startswith(f"{results}/")]
         if inputs and not any(Path(path).resolve() == Path(given).resolve() for path in inputs):
             raise UserError(
                 f"output is {output!r}, which has the predictions for another file, {inputs[0]!r}: name another "

@@ -22,7 +22,7 @@ from bitsweep.data.provenance import describe_test_split
 from bitsweep.data.readers import folder_files, reading_errors, without_secrets
 from bitsweep.files import canonical_json, sha256_file, short_key
 from bitsweep.model.encoder_files import choose_files
-from bitsweep.workflow.fingerprint import fingerprint
+from bitsweep.workflow.fingerprint import fingerprint, scripts
 
 # Stands in a run's path for the batch size or learning rate that its mode's selection has.
 SELECTED = "selected"
@@ -101,9 +101,12 @@ def timed_key(settings: Settings, encoder: str, rows: str) -> str:
     return short_key([encoder, rows, files, limit.train, limit.validation, settings.max_length, training])
 
 
-def snapshot(settings: Section, scripts: Iterable[str], without: Iterable[str] = ()) -> dict:
-    """What results depend on: settings, but for keys that only tell, and the code of the scripts that made them."""
-    code = {script: fingerprint(script) for script in sorted(scripts)}
+def snapshot(settings: Section, folder: str = "", without: Iterable[str] = ()) -> dict:
+    """Return what results depend on: settings, but for keys `without` a part in them, and the code that makes them.
+
+    That is the code of the scripts in `folder` below scripts/.
+    """
+    code = {script: fingerprint(script) for script in scripts(folder)}
     return {**settings.model_dump(exclude=set(without)), "code": code}
 
 

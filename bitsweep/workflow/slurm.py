@@ -4,16 +4,13 @@ Snakemake forgets them when it is killed. Running or pending, they would train t
 outputs, as the next call's. What they have trained is kept: a cancelled one costs what came after its last checkpoint.
 """
 
-import base64
-import binascii
-import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from bitsweep.errors import UserError
+from bitsweep.workflow.snakemake_internals import submitted_jobs
 
 # The folder, among an experiment's results, of files that are named as the Slurm jobs at work on it.
 NOTED = ".slurm"
@@ -21,29 +18,12 @@ NOTED = ".slurm"
 PATIENCE_SECONDS = 180.0
 
 
-def note_job(results: Path) -> None:
+def note_job(results: str | Path) -> None:
     """Notes the Slurm job that this process is in, if it is in one."""
     if job := os.environ.get("SLURM_JOB_ID"):
-        (results / NOTED).mkdir(parents=True, exist_ok=True)
-        (results / NOTED / job).touch()
-
-
-def submitted_jobs(results: Path, records: Path) -> Iterator[str]:
-    """The ids that Snakemake's records (`.snakemake`) have of jobs that were to make something in `results`.
-
-    They are there until the job starts.
-    """
-    folder = records / "incomplete"
-    for root, _, names in os.walk(folder):
-        parts = [part.removeprefix("@") for part in Path(root).relative_to(folder).parts]
-        for name in names:
-            try:
-                output = base64.urlsafe_b64decode("".join([*parts, name])).decode()
-                job = json.loads(Path(root, name).read_text())["external_jobid"]
-            except (OSError, ValueError, KeyError, TypeError, binascii.Error):
-                continue
-            if job and output.startswith(f"{results}/"):
-                yield job
+        noted = Path(results) / NOTED
+        noted.mkdir(parents=True, exist_ok=True)
+        (noted / job).touch()
 
 
 def ask(*command: str) -> list[str]:
@@ -78,13 +58,13 @@ def jobs_here() -> set[str]:
     return {job for line in lines for job, folder in [line.split(" ", 1)] if folder == os.getcwd()}
 
 
-def cancel_left_jobs(results: Path, records: Path) -> list[str]:
+def cancel_left_jobs(results: Path) -> list[str]:
     """Cancels the Slurm jobs that an earlier call has left at work on `results`; returns their ids once ended.
 
     Raises UserError where they do not end.
     """
     noted = results / NOTED
-    known = {path.name for path in noted.glob("*")} | set(submitted_jobs(results, records))
+    known = {path.name for path in noted.glob("*")} | set(submitted_jobs(results))
     left = sorted(known & jobs_here(), key=int) if known else []
     if left:
         print(f"Slurm jobs of an earlier call are cancelled, to go on where they are: {', '.join(left)}.", flush=True)

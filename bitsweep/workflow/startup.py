@@ -1,112 +1,74 @@
-"""One call of Snakemake, on an experiment or a pretraining: what it does before its first job beside Snakemake."""
+"""What a call does with a folder of results before its first job: look it over, mend it, and lock it.
 
-import json
+A call that runs no job changes nothing: it only says what it has found.
+"""
+
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from bitsweep.data.splits import check_limits
 from bitsweep.errors import UserError
-from bitsweep.files import read_json, sha256_file
 from bitsweep.jobs.entry import JOBS_LOCK
 from bitsweep.locks import take, waited_for
-from bitsweep.workflow.audit import check_records, note_settings, set_aside_damaged, set_aside_failed
+from bitsweep.workflow.audit import Unusable, check_settings, find_damaged, find_failed, write_settings
 from bitsweep.workflow.slurm import cancel_left_jobs
 
-# A look-over takes less.
+# How long a call waits for another one that is about to end: it may have had nothing to do.
 PATIENCE_SECONDS = 3.0
 
 
-class Sweep:
+class Startup:
     """`results` is the folder to work on, `settings` are all that its results depend on.
 
-    `rows_of` names an experiment's rows, `limits` (JSON) are what `data.check_limits` takes, `sources` the user's own
-    files that the rows are from. A pretraining has no rows.
+    `check` raises UserError where the settings do not go with what is in the folder.
     """
 
-    def __init__(self, results: str, rows_of: str, settings: dict, limits: str, sources: list[str]) -> None:
+    def __init__(self, results: str, settings: dict, check: Callable[[Path], None] = lambda results: None) -> None:
         self.results = Path(results)
-        self.limits = json.loads(limits)
-        self.rows_of = rows_of
-        self.sources = sources
         self.settings = settings
-        self.looked_over = False
-        self.refusal: UserError | None = None
+        self.check = check
         self.lock = None
 
     def take_lock(self) -> None:
-        # Snakemake's own lock outlives a killed Snakemake; this one ends with the process (see profiles/default).
+        """Take the lock of the results until the process ends. Raises UserError where another call holds it."""
         message = f"Another call works on {self.results} in this folder: wait for its end, or stop it, and call again."
-        self.lock = take(self.results / ".lock", message=message)
-
-    def look_over(self, later: bool = False) -> None:
-        """Sets damaged files and failed runs aside, unless another sweep is at work on them.
-
-        Raises UserError where the results were made with other settings and Snakemake cannot know it, or lets `start`
-        raise it `later`, and where a split has fewer rows than its limit.
-        """
-        if self.results.exists():
+        end = time.monotonic() + PATIENCE_SECONDS
+        while self.lock is None:
             try:
-                self.take_lock()
+                # Snakemake's own lock outlives a killed Snakemake; this one ends with the process (profiles/default).
+                self.lock = take(self.results / ".lock", message=message)
             except UserError:
-                return
-            try:
-                check_records(self.results, self.settings, Path(".snakemake"))
-            except UserError as error:
-                if not later:
+                if time.monotonic() > end:
                     raise
-                self.refusal = error
-                self.lock.close()
-                return
-            folders = (self.results / "runs", self.results / "study" / "runs")
-            failed = [sentence for folder in folders for sentence in set_aside_failed(folder)]
-            for sentence in [*set_aside_damaged(self.results), *failed]:
-                print(f"Note: {sentence}", file=sys.stderr)
-            self.check_rows()
-            # A dry run ends here, and must not keep others from starting.
-            self.lock.close()
-        self.looked_over = True
+                time.sleep(0.1)
 
-    def check_rows(self) -> None:
-        """Raises UserError where a split is known to have fewer rows than its limit."""
-        path = self.results / "data" / "rows.json"
-        rows = read_json(path) if path.exists() else {}
-        if rows.get("rows_of") != self.rows_of:
+    def find_unusable(self) -> list[Unusable]:
+        """Return what must be made anew. Raises UserError where the results were made with other settings."""
+        check_settings(self.results, self.settings)
+        self.check(self.results)
+        return [*find_damaged(self.results), *find_failed(self.results)]
+
+    def look(self) -> list[Path]:
+        """Say what is damaged or failed, and return these files, without changing anything."""
+        found = self.find_unusable() if self.results.exists() else []
+        for file in found:
+            print(f"Note: {file.why}. A call that runs jobs sets it aside and makes it anew.", file=sys.stderr)
+        return [file.path for file in found]
+
+    def mend(self) -> None:
+        """Set damaged files and failed runs aside, so that they are made anew, and lock the results."""
+        if not self.results.exists():
             return
-        try:
-            check_limits(rows, self.limits)
-        except UserError:
-            # The rows may be others by now: in doubt check_mode will see.
-            if self.rows_are_of(self.results / "data" / "source" / "source.json", path):
-                raise
-
-    def rows_are_of(self, source: Path, rows: Path) -> bool:
-        """Whether the user's files are what was fetched, by their content, and was split into rows after that."""
-        if not source.exists() or source.stat().st_mtime > rows.stat().st_mtime:
-            return False
-        fetched = {file["name"]: file["sha256"] for file in read_json(source).get("files", {}).values()}
-        return all(fetched.get(file) == sha256_file(file) for file in self.sources)
+        self.take_lock()
+        for file in self.find_unusable():
+            file.set_aside()
+            print(f"Note: {file.why}. It is set aside as {file.aside.name} and made anew.", file=sys.stderr)
 
     def start(self) -> None:
-        """Takes the lock of the results until the process ends; waits for jobs that a killed call has left running.
-
-        Those in a Slurm cluster are cancelled.
-        """
-        if self.refusal:
-            raise self.refusal
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                self.take_lock()
-                break
-            except UserError:
-                if time.monotonic() > patience:
-                    raise
-            time.sleep(0.1)
-        if not self.looked_over:
-            raise UserError(f"Another call was at work on {self.results} when this one began: call again.")
-        cancel_left_jobs(self.results, Path(".snakemake"))
-        with waited_for(
-            self.results / JOBS_LOCK, message=f"Jobs of an earlier call still work on {self.results}: waiting for them."
-        ):
-            note_settings(self.results, self.settings)
+        """Lock the results; wait for jobs that a killed call has left running, and cancel those in a Slurm cluster."""
+        self.take_lock()
+        cancel_left_jobs(self.results)
+        waiting = f"Jobs of an earlier call still work on {self.results}: waiting for them."
+        with waited_for(self.results / JOBS_LOCK, message=waiting):
+            write_settings(self.results, self.settings)

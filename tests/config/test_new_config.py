@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from transformers import AutoModelForSequenceClassification, ModernBertConfig
 
 from bitsweep.config.new_config import GRIDS, choose_plan, config_text, name_for
+from bitsweep.config.questions import check_encoder, check_file
 from bitsweep.data.table_survey import Survey, choose_max_length, look_at, suggest_columns
 from bitsweep.errors import UserError
-from bitsweep.training.speed import fitting_modes
-from scripts.new_config import check_encoder, check_file
+from bitsweep.training.measured_speed import fitting_modes
 from tests.helpers.new_config import COLUMNS, ENVIRONMENT, LABELS, call, write_table
 from tests.helpers.workspace import ROOT
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from bitsweep.config.load import load_settings
 from bitsweep.config.settings import HubName, schema_text
 from bitsweep.errors import UserError
-from scripts import make_pairs
+from configs import make_pairs
 from tests.helpers.workspace import ROOT
 
 # pretrain.yaml makes an encoder, by keys of its own.

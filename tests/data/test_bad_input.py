@@ -16,8 +16,8 @@ from bitsweep.data.sources import fetch
 from bitsweep.data.splits import check_classes, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file, write_json
+from bitsweep.workflow.known_rows import KnownRows
 from bitsweep.workflow.rule_params import data_text, official_splits
-from bitsweep.workflow.startup import Sweep
 from tests.helpers.bad_input import BASE, GOOD, SENTENCES, table
 
 
@@ -193,9 +193,9 @@ def test_rows_of_a_file_that_has_been_replaced_refuse_no_limit_whatever_its_time
     source = folder / "results" / "data" / "source" / "source.json"
     write_json(source, {"files": {"train": {"name": "rows.csv", "sha256": sha256_file("rows.csv")}}})
     write_json(folder / "results" / "data" / "rows.json", {"rows_of": "key", "train": 16, "validation": 2, "test": 2})
-    sweep = Sweep("results", "key", {}, '{"train": 50}', ["rows.csv"])
+    rows, results = KnownRows("key", '{"train": 50}', ["rows.csv"]), Path("results")
     with pytest.raises(UserError, match=r"limit.train is 50, but the split has 16 rows"):
-        sweep.check_rows()
+        rows.check(results)
     (folder / "rows.csv").write_text(GOOD * 2)
     os.utime("rows.csv", (0, 0))
-    sweep.check_rows()
+    rows.check(results)

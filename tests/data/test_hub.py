@@ -79,7 +79,15 @@ def test_a_busy_hub_and_broken_downloads_are_tried_again_and_the_first_commit_is
 def test_a_teacher_comes_from_the_hub_and_its_keys_are_named(tmp_path, repositories):
     def fetch_teacher(revision: str) -> subprocess.CompletedProcess:
         teacher = json.dumps({"source": "hub", "name": "prajjwal1/bert-tiny", "revision": revision})
-        command = [sys.executable, "-m", "scripts.fetch_teacher", "--teacher", teacher, "--output", str(target)]
+        command = [
+            sys.executable,
+            "-m",
+            "scripts.pretraining.fetch_teacher",
+            "--teacher",
+            teacher,
+            "--output",
+            str(target),
+        ]
         environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
@@ -122,7 +130,7 @@ from bitsweep.jobs.environment import prepare_jobs
 
 # Snakemake reads the workflow again in each job.
 for _ in range(2):
-    prepare_jobs(".", "results/x", None, "{}", "")
+    prepare_jobs(".", "results/x")
 from huggingface_hub import is_offline_mode
 
 print(is_offline_mode())

@@ -111,7 +111,7 @@ def test_without_the_extra_onnx_gets_a_sentence(folders, results, tmp_path, expo
     if importlib.util.find_spec("onnxruntime"):
         pytest.skip("requirements-onnx.txt is installed here")
     arguments = ["--classifier", folders["full"], "--test", results / "tokens" / "test.safetensors"]
-    done = exported.script("convert_mode", *arguments, "--output", tmp_path / "model.onnx")
+    done = exported.script("scripts.convert_mode", *arguments, "--output", tmp_path / "model.onnx")
     assert done.returncode == 1
     assert re.match(r"Error: ONNX needs the package \w+, which is not installed: .*requirements-onnx.txt", done.stderr)
 
@@ -121,7 +121,7 @@ def test_onnx_gives_the_same_logits(folders, results, tmp_path, exported):
     import onnxruntime
 
     arguments = ["--classifier", folders["full"], "--test", results / "tokens" / "test.safetensors"]
-    done = exported.script("convert_mode", *arguments, "--output", tmp_path / "model.onnx")
+    done = exported.script("scripts.convert_mode", *arguments, "--output", tmp_path / "model.onnx")
     assert done.returncode == 0, done.stderr
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     model = AutoModelForSequenceClassification.from_pretrained(folders["full"])

@@ -21,7 +21,7 @@ GRID = {"mode": ["bitfit"], "batch_size": [32], "learning_rate": [1e-3]}
 def swept(tmp_path_factory) -> tuple[Workspace, list[str]]:
     """A workspace in which configs/pairs.yaml has run, small, and the arguments that ran it."""
     workspace = Workspace(tmp_path_factory.mktemp("own data"))
-    done = workspace.script("make_pairs", "--output", FILE, "--rows", "120")
+    done = workspace.script("configs.make_pairs", "--output", FILE, "--rows", "120")
     assert done.returncode == 0, done.stderr
     path = workspace.folder / "configs" / "pairs.yaml"
     settings = yaml.safe_load(path.read_text())

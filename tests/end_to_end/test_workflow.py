@@ -154,7 +154,7 @@ def test_evaluation_refuses_weights_that_were_not_selected(finished, tmp_path):
     arguments += ["--output", tmp_path / "scores.json", "--predictions", tmp_path / "predictions.csv"]
 
     shutil.copy(other / "weights.safetensors", chosen / "weights.safetensors")
-    refused = finished.script("evaluate_mode", *arguments)
+    refused = finished.script("scripts.evaluate_mode", *arguments)
     assert refused.returncode == 1
     assert "is not the file that was selected" in refused.stderr
 
@@ -162,7 +162,7 @@ def test_evaluation_refuses_weights_that_were_not_selected(finished, tmp_path):
     encoder = bytearray((results / "encoder" / "model.safetensors").read_bytes())
     encoder[-100] ^= 1
     (results / "encoder" / "model.safetensors").write_bytes(encoder)
-    refused = finished.script("evaluate_mode", *arguments)
+    refused = finished.script("scripts.evaluate_mode", *arguments)
     assert refused.returncode == 1
     assert "was trained from another encoder" in refused.stderr
     assert not (tmp_path / "scores.json").exists()

@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 # What a job begins with in what Snakemake displays.
 STARTS = ("rule", "localrule", "checkpoint", "localcheckpoint")
-PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "profiles", "report", "rules", "scripts"]
+PARTS = ["Snakefile", "bitsweep", "config.yaml", "configs", "envs", "models", "pretraining", "profiles", "report"]
+PARTS += ["rules", "scripts"]
 
 
 class Workspace:
@@ -64,8 +65,8 @@ class Workspace:
             )
 
     def script(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess:
-        """Calls one of the scripts by hand."""
-        command = [sys.executable, "-m", f"scripts.{name}", *map(str, arguments)]
+        """Call one of the scripts by hand, by its module's name."""
+        command = [sys.executable, "-m", name, *map(str, arguments)]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
 
     def plan(self, *arguments: str | Path) -> set[str]:
@@ -90,7 +91,7 @@ def planned_jobs(output: str) -> set[str]:
             jobs.append(words[1].rstrip(":"))
         elif words[:1] == ["wildcards:"]:
             jobs[-1] += " " + words[1]
-    return set(jobs) - {"all"}
+    return set(jobs) - {"all", "pretrain"}
 
 
 def count_jobs(output: str) -> dict[str, int]:

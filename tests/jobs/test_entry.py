@@ -28,7 +28,7 @@ def test_ctrl_c_on_a_job_is_told_in_a_line(tmp_path):
 
 def test_ctrl_c_on_a_job_that_still_imports_shows_no_traceback():
     # By -X importtime each module is told on standard error once it is imported.
-    command = [sys.executable, "-X", "importtime", "-m", "scripts.pretrain_student", "--help"]
+    command = [sys.executable, "-X", "importtime", "-m", "scripts.pretraining.pretrain_student", "--help"]
     heeded = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
     job = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heeded)
     while "torch._" not in job.stderr.readline():

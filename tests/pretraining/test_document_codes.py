@@ -6,8 +6,8 @@ import torch
 
 from bitsweep.errors import UserError
 from bitsweep.pretraining.document_codes import document_codes
-from bitsweep.pretraining.loop import pooler_targets
 from bitsweep.pretraining.projection_pursuit import two_humped
+from bitsweep.pretraining.targets import pooler_targets
 from tests.helpers.pretraining import make_windows, reviews
 
 

@@ -19,14 +19,15 @@ from bitsweep.errors import UserError
 from bitsweep.model.encoder import prepare_encoder
 from bitsweep.pretraining.corpus import read_corpus
 from bitsweep.pretraining.document_codes import document_codes
-from bitsweep.pretraining.loop import Batch, Special, StudentTraining, Targets, plan_epoch, pooler_targets
+from bitsweep.pretraining.loop import Batch, StudentTraining, plan_epoch
 from bitsweep.pretraining.model_card import tell_judgement
+from bitsweep.pretraining.special_tokens import Special, special_tokens
 from bitsweep.pretraining.student import build_student, student_config
+from bitsweep.pretraining.targets import Targets, pooler_targets, read_targets
 from bitsweep.pretraining.teacher import Teacher, token_targets, windows_of_part
+from bitsweep.pretraining.teacher_files import free_tokenizer
 from bitsweep.training.checkpoint import Checkpoint
 from bitsweep.training.machine import Machine
-from scripts.fetch_teacher import free_tokenizer
-from scripts.pretrain_student import read_targets, special_tokens
 from tests.helpers.pretraining import SMALL, make_windows, reviews
 from tests.helpers.workspace import ROOT
 

@@ -115,7 +115,7 @@ def test_what_is_no_pretrained_student_is_not_written_over(tmp_path, monkeypatch
     check_sources(settings)
     # Notes, or the card of a classifier that was exported.
     (tmp_path / "README.md").write_bytes("---\ntags:\n- bitsweep\n---\nFranz\xf6sisch".encode("latin-1"))
-    refused = "a folder with files that `snakemake pretrain` did not make, such as README.md: name another folder"
+    refused = "a folder with files that no pretraining made, such as README.md: name another folder"
     with pytest.raises(UserError, match=refused):
         check_sources(settings)
     shutil.copy(ROOT / "models/bert-tiny/README.md", tmp_path)
@@ -123,9 +123,9 @@ def test_what_is_no_pretrained_student_is_not_written_over(tmp_path, monkeypatch
 
 
 def test_the_embedded_recipe_is_sound():
-    section = yaml.safe_load((ROOT / "configs/pretrain.yaml").read_text())["pretrain"]
+    section = yaml.safe_load((ROOT / "pretraining/config.yaml").read_text())["pretrain"]
     settings = load_pretraining(section)
-    schema = (ROOT / "pretrain.schema.json").read_text()
+    schema = (ROOT / "pretraining/config.schema.json").read_text()
     assert schema == schema_text(), "run: python -m bitsweep.pretraining.settings"
     jsonschema.validate({"pretrain": section}, json.loads(schema))
     assert settings.model == "models/bert-tiny"

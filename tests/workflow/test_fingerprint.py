@@ -24,7 +24,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def digests(root: Path) -> dict[str, str]:
-    return {script: fingerprint(script, root=root) for script in scripts(root)}
+    return {script: fingerprint(script, root=root) for script in scripts(root=root)}
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -161,7 +161,7 @@ def test_an_import_that_would_be_lost_is_refused(small, file, text, sentence):
 
 def test_without_scripts_nothing_would_be_tracked(tmp_path):
     with pytest.raises(RuntimeError, match="There are no scripts in"):
-        scripts(tmp_path)
+        scripts(root=tmp_path)
 
 
 def other_pythons() -> list[str]:

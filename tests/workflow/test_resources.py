@@ -7,10 +7,8 @@ import pytest
 import yaml
 
 from bitsweep.config.load import load_settings
-from bitsweep.pretraining import teacher
-from bitsweep.training import batches
-from bitsweep.workflow import resources
-from bitsweep.workflow.resources import JOB_SECONDS, RunResources, find_shape, read_shape
+from bitsweep.model.shape import read_shape
+from bitsweep.workflow.resources import JOB_SECONDS, RunResources, find_shape
 from tests.helpers.resources import timed_of
 from tests.helpers.workspace import ROOT
 
@@ -32,19 +30,6 @@ def test_a_shape_is_read_under_whatever_names():
     # The linear layers of BERT-tiny: 2 layers of 4 h² + 2 h f weights.
     assert TINY.body == 2 * (4 * 128**2 + 2 * 128 * 512)
     assert TINY.embeddings == 30522 * 128
-
-
-def test_micro_batches_are_counted_as_they_are_made():
-    assert (resources.TRAINING_TOKENS, resources.EVALUATION_TOKENS) == (
-        batches.TRAINING_TOKENS,
-        batches.EVALUATION_TOKENS,
-    )
-
-
-def test_a_teacher_s_sample_is_what_it_is_asked_for():
-    assert resources.SAMPLE == teacher.SAMPLE
-    # all-MiniLM-L6-v2 on a quarter of 6.5 million tokens: 62 minutes of its products, twice, and 20.
-    assert resources.teaching_minutes(90.9e6, 6.5e6 / 4) == pytest.approx(20 + 2 * 62, abs=3)
 
 
 def test_an_encoder_that_is_not_here_yet_counts_as_bert_base(tmp_path):

@@ -4,28 +4,13 @@ import argparse
 import json
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from bitsweep.files import read_json, whole_file
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.files import read_json
+from bitsweep.jobs.entry import run
 from bitsweep.model.encoder import prepare_encoder
-from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder
-from bitsweep.pretraining.windows import mask_of, special_ends
+from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder, free_tokenizer
 
 # Of the config.
 SECTION = "pretrain.teacher"
-
-
-def free_tokenizer(folder: Path) -> None:
-    """Takes out of a teacher's tokenizer what it was saved with for a use of its own: padding and a limit of length."""
-    path = folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    special_ends(tokenizer)
-    mask_of(tokenizer, read_json(folder / "tokenizer_config.json"), read_json(folder / "config.json")["vocab_size"])
-    with whole_file(path) as part:
-        tokenizer.save(str(part))
 
 
 def main() -> None:
@@ -50,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from bitsweep.data.tokens import load_tokens
 from bitsweep.files import read_json, whole_file, write_json
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.pretraining.teacher import Teacher, principal_components
 from bitsweep.pretraining.teacher_files import check_teacher
 from bitsweep.training.machine import Machine
@@ -33,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

@@ -4,7 +4,7 @@ import argparse
 
 import pandas as pd
 
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.report.figures import losses_figure, save_chart
 
 
@@ -17,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

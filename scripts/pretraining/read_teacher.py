@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from bitsweep.data.tokens import load_tokens
 from bitsweep.files import read_json, whole_file
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.pretraining.teacher import Teacher, token_targets, windows_of_part
 from bitsweep.training.machine import Machine
 
@@ -31,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from bitsweep.data.tokens import save_tokens
 from bitsweep.errors import UserError
 from bitsweep.files import read_json
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.pretraining.corpus import read_corpus
 from bitsweep.pretraining.teacher_files import check_teacher
 from bitsweep.pretraining.windows import tokenize
@@ -37,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

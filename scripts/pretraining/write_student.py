@@ -11,16 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from bitsweep.data.tokens import load_tokens
 from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.pretraining.loop import warm_up
-from bitsweep.pretraining.model_card import tell_judgement, write_card
-
-
-def name_teacher(teacher: dict) -> str:
-    if teacher["source"] == "package":
-        return f"package {teacher['package']} {teacher['version']}"
-    return teacher["name"] if teacher["source"] == "hub" else teacher["path"]
-
+from bitsweep.pretraining.model_card import name_teacher, tell_judgement, write_card
 
 # What a tokenizer's config has of how the teacher was loaded.
 OF_LOADING = {"is_local", "local_files_only", "max_length", "stride", "truncation_strategy", "pad_to_multiple_of"}
@@ -76,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

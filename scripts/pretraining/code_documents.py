@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from bitsweep.data.tokens import load_tokens
 from bitsweep.files import whole_file
-from bitsweep.jobs.entry import PRETRAINING, run
+from bitsweep.jobs.entry import run
 from bitsweep.pretraining.document_codes import document_codes
 
 
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main, PRETRAINING)
+    run(main)

@@ -1,0 +1,41 @@
+"""Whether limits go with the rows that an experiment has split already: a mistake there is told before any job."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitsweep.data.splits import check_limits
+from bitsweep.errors import UserError
+from bitsweep.files import read_json, sha256_file
+
+
+class KnownRows:
+    """`rows_of` names what the rows are made from, `limits` (JSON) are what `splits.check_limits` takes.
+
+    `sources` are the user's own files that the rows are from.
+    """
+
+    def __init__(self, rows_of: str, limits: str, sources: Sequence[str]) -> None:
+        self.rows_of = rows_of
+        self.limits = json.loads(limits)
+        self.sources = sources
+
+    def check(self, results: Path) -> None:
+        """Raise UserError where a split is known to have fewer rows than its limit."""
+        path = results / "data" / "rows.json"
+        rows = read_json(path) if path.exists() else {}
+        if rows.get("rows_of") != self.rows_of:
+            return
+        try:
+            check_limits(rows, self.limits)
+        except UserError:
+            # The rows may be others by now: in doubt check_mode will see.
+            if self.are_of(results / "data" / "source" / "source.json", path):
+                raise
+
+    def are_of(self, source: Path, rows: Path) -> bool:
+        """Return whether the files are by their content what was fetched, and split into rows after that."""
+        if not source.exists() or source.stat().st_mtime > rows.stat().st_mtime:
+            return False
+        fetched = {file["name"]: file["sha256"] for file in read_json(source).get("files", {}).values()}
+        return all(fetched.get(file) == sha256_file(file) for file in self.sources)
