@@ -60,6 +60,7 @@ def main() -> None:
         "costs": costs,
         "data": data_table(examination, names),
         "grid": tables.grid_table(experiment),
+        "results": tables.results_table(summary),
         "validation": tables.validation_table(summary),
         "test": tables.test_table(summary),
         "confusion": tables.confusion_table(summary),

@@ -10,7 +10,7 @@ from bitsweep.jobs.entry import run
 from bitsweep.report.html_page import to_html
 from bitsweep.report.markdown import compose
 
-TABLES = ("grid", "validation", "test", "differences", "modes", "runs", "costs")
+TABLES = ("results", "grid", "validation", "test", "differences", "modes", "runs", "costs")
 
 
 def main() -> None:

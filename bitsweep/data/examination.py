@@ -86,7 +86,7 @@ def find_doubts(examination: dict, names: list[str]) -> list[str]:
 def tell_left_out(files: dict[str, dict]) -> list[str]:
     """A sentence for each split's file of which `sources.fetch` has left rows out."""
     return [
-        f"{some(file['left_out'], 'row')} of {file['name']} (`data.{split}`) without a label or a text "
+        f"{some(file['left_out'], 'row')} of {file['name']} (data.{split}) without a label or a text "
         f"{is_are(file['left_out'])} left out."
         for split, file in files.items()
         if "left_out" in file
@@ -98,7 +98,7 @@ def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) 
     if found["cut"] > MANY_CUT * rows:
         doubts.append(
             f"{some(found['cut'], 'text')} of the {split} split ({100 * found['cut'] / rows:.0f} %) are longer than "
-            f"{max_length} tokens and are cut; 95 % have at most {found['p95_tokens']:,} (`max_length`)."
+            f"{max_length} tokens and are cut; 95 % have at most {found['p95_tokens']:,} (max_length)."
         )
     if found["empty"]:
         doubts.append(f"{some(found['empty'], 'text')} of the {split} split {has_have(found['empty'])} only spaces.")
@@ -120,7 +120,7 @@ def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) 
         commonest = names[found["labels"].index(max(found["labels"]))]
         doubts.append(
             f"{100 * share:.0f} % of the {split} split are {commonest}: accuracy hides how the others fare; macro F1 "
-            "and Matthews correlation show it (`metric`)."
+            "and Matthews correlation show it (metric)."
         )
     return doubts
 

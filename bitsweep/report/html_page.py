@@ -11,20 +11,24 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("page.css", "page.js"))
+# Sections that open on a click: long, and not what a first reader looks for.
+FOLDED = ("what-the-encoder-reads", "methods", "all-scores-of-the-selected-runs", "all-runs")
 
 
 def to_html(markdown: str, title: str, folder: Path) -> str:
-    """The page for a report's Markdown, with the figures under `folder` in it: SVG files with JSON beside them."""
+    """Return the page of a report's Markdown, with the figures of `folder` in it: SVG files with JSON beside them."""
     converter = MarkdownIt("commonmark", {"html": False}).enable("table")
     converter.add_render_rule("image", lambda _, tokens, index, *rest: figure(tokens[index], folder))
     converter.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>')
     converter.add_render_rule("table_close", lambda *_: "</table></div>")
     tokens = converter.parse(markdown)
     links = arrange(tokens)
-    start = next((index for index, token in enumerate(tokens) if token.tag == "h2"), 0)
-    opening, body = (
-        converter.renderer.render(part, converter.options, {}) for part in (tokens[:start], tokens[start:])
-    )
+    opening, *sections = split_sections(tokens)
+
+    def render(part: list[Token]) -> str:
+        return converter.renderer.render(part, converter.options, {})
+
+    body = "".join(section(part[0].attrGet("id"), render(part[:3]), render(part[3:])) for part in sections)
     script = SCRIPT.read_text(encoding="utf-8")
     if '<figure class="chart"' in body:
         script = f"{chart_library()}\n</script>\n<script>\n{script}"
@@ -32,12 +36,26 @@ def to_html(markdown: str, title: str, folder: Path) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n"
-        f"<body>\n<main>\n{opening}{contents(links)}{body}</main>\n<script>\n{script}</script>\n</body>\n</html>\n"
+        f"<body>\n<header>\n{render(opening)}</header>\n{contents(links)}<main>\n{body}</main>\n"
+        f"<script>\n{script}</script>\n</body>\n</html>\n"
     )
 
 
+def split_sections(tokens: list[Token]) -> list[list[Token]]:
+    """Split a page's tokens at its headings of the second level; the first part is what stands before them."""
+    starts = [index for index, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
+    return [tokens[start:end] for start, end in zip([0, *starts], [*starts, len(tokens)], strict=True)]
+
+
+def section(name: str, heading: str, body: str) -> str:
+    """Return a section of the page, which opens on a click where it is one of FOLDED."""
+    if name in FOLDED:
+        return f'<details class="section">\n<summary>{heading}</summary>\n{body}</details>\n'
+    return f'<section class="section">\n{heading}{body}</section>\n'
+
+
 def arrange(tokens: list[Token]) -> dict[str, str]:
-    """Gives sections names to link to, and lines of figures a box of their own; returns the titles by their names."""
+    """Give sections names to link to, and lines of figures a box of their own; return the titles by their names."""
     links = {}
     for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if opening.type == "heading_open" and opening.tag == "h2":
@@ -60,7 +78,7 @@ def contents(links: dict[str, str]) -> str:
 
 
 def figure(token: Token, folder: Path) -> str:
-    """A figure with its caption: an image, and the chart that takes its place where scripts run."""
+    """Return a figure with its caption: an image, and the chart that takes its place where scripts run."""
     path, caption = folder / token.attrs["src"], html.escape(token.content)
     svg = path.read_text(encoding="utf-8")
     width = re.search(r'<svg[^>]*? width="([\d.]+)"', svg)[1]
@@ -74,7 +92,7 @@ def figure(token: Token, folder: Path) -> str:
 
 
 def chart_library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, in the version of altair's charts, which vl-convert carries."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script, in the version of altair's charts (in vl-convert)."""
     version = alt.SCHEMA_VERSION.rsplit(".", 1)[0].removeprefix("v")
     script = vl_convert.javascript_bundle(vl_version=version)
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")

@@ -1,14 +1,13 @@
-"""The report as one Markdown text; `page.py` makes the HTML page of it."""
+"""The report as one Markdown text, results first; `html_page.py` makes the page of it."""
 
 import json
+import re
 
 import pandas as pd
 
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.model.modes import BUILT_IN
-from bitsweep.report import prose, tables
-from bitsweep.report import recommendation as choice
-from bitsweep.report import training_size_prose as study_prose
+from bitsweep.report import prose, recommendation, tables, training_size_prose
 
 INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
 GROUPS = {
@@ -16,6 +15,11 @@ GROUPS = {
     "pair": "The same two as one pair:",
     "reviews": "The shortest texts of the training split, padded to the longest of them:",
 }
+
+# Signs that Markdown, or GitHub's kind of it, takes for its own: those of links and addresses among them.
+SIGNS = re.compile(r"[\\`*_\[\]<>|~&$@]|:(?=//)|(?<=www)\.")
+# What would make a list, a heading or a rule of a paragraph that it opens.
+OPENING = re.compile(r"^(\d*)([.)#+=-])")
 
 
 def section(title: str, *parts: str) -> str:
@@ -53,8 +57,9 @@ def input_sentence(text: str, tokens: pd.DataFrame) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """A text of the data as it is, whatever signs of Markdown or HTML it holds, on one line."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+-.!|&~$:\"'" else sign for sign in " ".join(text.split()))
+    """Spell a text of the data so that it shows as it is, on one line, whatever signs of Markdown or HTML it holds."""
+    escaped = SIGNS.sub(r"\\\g<0>", " ".join(text.split()))
+    return OPENING.sub(r"\1\\\2", escaped)
 
 
 def input_table(tokens: pd.DataFrame) -> str:
@@ -64,30 +69,58 @@ def input_table(tokens: pd.DataFrame) -> str:
     return wide.astype(str).to_markdown(index=False, disable_numparse=True)
 
 
-def question_section(experiment: dict) -> str:
-    examples = experiment["examples"]
-    return section(
-        "What was asked",
-        f"Which way of fine-tuning **{experiment['encoder']}** wins on **{escape_markdown(experiment['data'])}**: "
-        f"{prose.join(experiment['grid']['mode'])}, at which batch size and learning rate, and by how much?",
-        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after "
-        f"every epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
-        f"{experiment['max_length']} tokens.",
+def question(experiment: dict) -> str:
+    """Return what the experiment asks, in a sentence."""
+    modes = prose.join(experiment["grid"]["mode"])
+    return (
+        f"Which way of fine-tuning {escape_markdown(experiment['encoder'])} wins on "
+        f"{escape_markdown(experiment['data'])}: {modes}, at which batch size and learning rate, and by how much?"
     )
 
 
+def results_section(summary: dict, results: pd.DataFrame) -> str:
+    """Return the selected setting of each mode with its validation and its test score."""
+    metric = prose.metric_of(summary)
+    several = len(summary["experiment"]["grid"]["seed"]) > 1
+    kind = "Wilson's" if metric == "accuracy" else "the percentile bootstrap's"
+    return section(
+        "Selected runs",
+        tables.to_markdown(tables.readable(results, metric)),
+        f"Of each mode the {'setting' if several else 'run'} with the highest validation {METRIC_NAMES[metric]}"
+        f"{' (mean over seeds)' if several else ''}, then the lower validation loss, fewer steps, the smaller learning "
+        f"rate; and its score on the test split, which is read once, after that. The interval is {kind}, for the "
+        "drawing of the test examples.",
+        prose.test_split_sentence(summary["experiment"]),
+    )
+
+
+def heat_maps_section(summary: dict) -> str:
+    metric = prose.metric_name(summary)
+    figures = [
+        figure(f"heatmap_{mode}", f"Validation {metric} of {mode} over batch size and learning rate")
+        for mode in summary["modes"]
+    ]
+    return section("Validation over the grid", "\n".join(figures))
+
+
+def learning_curves_section(summary: dict) -> str:
+    metric = prose.metric_name(summary)
+    return section("Learning curves", figure("learning_curves", f"Validation {metric} after every epoch, all runs"))
+
+
 def data_section(summary: dict, data: pd.DataFrame) -> str:
-    doubts = summary["data"]["doubts"]
-    told = "\n".join(f"- {escape_markdown(doubt)}" for doubt in doubts)
+    examples, length = summary["experiment"]["examples"], summary["experiment"]["max_length"]
+    doubts = "\n".join(f"- {escape_markdown(doubt)}" for doubt in summary["data"]["doubts"])
     return section(
         "Data",
-        prose.test_split_sentence(summary["experiment"]),
+        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after "
+        f"every epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
+        f"{length} tokens.",
         tables.to_markdown(tables.readable(data.drop(columns="labels"))),
         "\n".join(f"- {row.split}: {escape_markdown(row.labels)}" for row in data.itertuples()),
-        "Lengths are in tokens, special ones included, before longer texts are cut to "
-        f"{summary['experiment']['max_length']}. Duplicates are rows with a text that an earlier row has, "
-        "contradicting are texts that have more than one label.",
-        (told and f"**What to bear in mind:**\n\n{told}") or "Nothing about them is doubtful.",
+        f"Lengths are in tokens, special ones included, before longer texts are cut to {length}. Duplicates are rows "
+        "with a text that an earlier row has, contradicting are texts that have more than one label.",
+        (doubts and f"**What to bear in mind:**\n\n{doubts}") or "Nothing about them is doubtful.",
         *files_list(summary["data"]["files"]),
     )
 
@@ -121,35 +154,17 @@ def trains_list(modes: dict[str, dict]) -> list[str]:
     return ["\n".join(f"- {name} trains `{json.dumps(mode)}`" for name, mode in own.items())] if own else []
 
 
-def validation_section(summary: dict, validation: pd.DataFrame) -> str:
-    metric = prose.metric_name(summary)
-    figures = [
-        figure(f"heatmap_{mode}", f"Validation {metric} of {mode} over batch size and learning rate")
-        for mode in summary["modes"]
-    ]
-    several = len(summary["experiment"]["grid"]["seed"]) > 1
-    return section(
-        "Validation",
-        f"The selected {'setting' if several else 'run'} of each mode: the highest validation {metric}"
-        f"{' (mean over seeds)' if several else ''}, then the lower validation loss, fewer steps, the smaller learning "
-        "rate.",
-        tables.to_markdown(tables.readable(validation)),
-        "\n".join(figures),
-        figure("learning_curves", f"Validation {metric} after every epoch, all runs"),
-        "All runs are in the table at the end.",
-    )
-
-
-def test_section(summary: dict, test: pd.DataFrame, confusion: pd.DataFrame) -> str:
+def scores_section(summary: dict, validation: pd.DataFrame, test: pd.DataFrame, confusion: pd.DataFrame) -> str:
+    """Return every metric of the selected runs, by seed on validation, and what was taken for what on test."""
     metric = prose.metric_of(summary)
     over_seeds = confusion.groupby(["mode", "label"], sort=False, as_index=False).sum().drop(columns="seed")
-    kind = "Wilson's" if metric == "accuracy" else "the percentile bootstrap's"
     return section(
-        "Test",
-        prose.test_split_sentence(summary["experiment"])
-        + f" Intervals are {kind}, for the drawing of the test examples.",
+        "All scores of the selected runs",
+        "On the validation split, each seed at its best epoch:",
+        tables.to_markdown(tables.readable(validation)),
+        "On the test split:",
         tables.to_markdown(tables.readable(test, metric)),
-        "How many examples of each label were predicted as each, by all seeds together:",
+        "How many test examples of each label were predicted as each, by all seeds together:",
         tables.to_markdown(tables.readable(over_seeds)),
     )
 
@@ -157,6 +172,8 @@ def test_section(summary: dict, test: pd.DataFrame, confusion: pd.DataFrame) -> 
 def differences_section(summary: dict, differences: pd.DataFrame) -> str:
     if not summary["differences"]:
         return section("Differences between modes", "There is no pair of modes to compare.")
+    if not any(pair["seeds"] for pair in summary["differences"]):
+        differences = differences.drop(columns=["seeds_sd", "seeds_low", "seeds_high"], errors="ignore")
     test = "McNemar's exact test" if prose.metric_of(summary) == "accuracy" else "the paired randomization test"
     return section(
         "Differences between modes",
@@ -188,7 +205,7 @@ def study_section(study: dict, table: pd.DataFrame) -> str:
     return section(
         "Size of the training set",
         figure("score_by_size", f"Test {metric} by the number of examples that trained"),
-        *filter(None, [study_prose.study_paragraph(study), study_prose.study_missing(study)]),
+        *filter(None, [training_size_prose.study_paragraph(study), training_size_prose.study_missing(study)]),
         tables.to_markdown(tables.readable(table, study["metric"])),
         "Every size trains with the batch size and learning rate of the table, for as many epochs: fewer examples are "
         "fewer steps. Where the study has no grid of its own, these are what the mode's selection on all examples has. "
@@ -205,7 +222,7 @@ def meaning_section(summary: dict, study: dict | None) -> str:
         "Accuracy.": prose.accuracy_paragraph(summary),
         "Validation against test.": prose.price_paragraph(summary),
         "Size of the training split.": prose.training_size_paragraph(summary, study is not None),
-        "Which to choose.": choice.choice_paragraph(summary),
+        "Which to choose.": recommendation.recommendation_paragraph(summary),
         "What these numbers cannot show.": prose.limits_paragraph(summary),
     }
     return section("What it means", *(f"**{title}** {text}" for title, text in paragraphs.items() if text))
@@ -259,21 +276,23 @@ def runs_section(runs: pd.DataFrame, costs: pd.DataFrame, metric: str) -> str:
 
 
 def compose(summary: dict, made: dict[str, pd.DataFrame], study: dict | None = None) -> str:
-    """The report as Markdown, of the tables `made`; its figures are files under `figures/` beside it."""
+    """Return the report as Markdown, of the tables `made`; its figures are files under `figures/` beside it."""
     parts = [
         f"# BitSweep: {summary['experiment']['name']}",
+        question(summary["experiment"]),
         prose.answer(summary),
-        question_section(summary["experiment"]),
-        data_section(summary, made["data"]),
-        input_section(made["encoder_input"]),
-        grid_section(summary, made["grid"]),
-        validation_section(summary, made["validation"]),
-        test_section(summary, made["test"], made["confusion"]),
+        results_section(summary, made["results"]),
         differences_section(summary, made["differences"]),
+        heat_maps_section(summary),
+        learning_curves_section(summary),
+        meaning_section(summary, study),
         costs_section(summary, made["modes"]),
         *([study_section(study, made["study"])] if study else []),
-        meaning_section(summary, study),
+        data_section(summary, made["data"]),
+        grid_section(summary, made["grid"]),
+        input_section(made["encoder_input"]),
         methods_section(summary),
+        scores_section(summary, made["validation"], made["test"], made["confusion"]),
         runs_section(made["runs"], made["costs"], prose.metric_of(summary)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-// Draws the charts of figures, and lets the table of all runs sort and filter.
+// Draws the charts of figures, opens what is folded where it is asked for, and lets the table of all runs sort and filter.
 "use strict";
 
 // In print, and until its chart is drawn, a figure shows its image.
@@ -11,6 +11,41 @@ for (const figure of document.querySelectorAll("figure.chart")) {
     figure.classList.add("drawn");
   });
 }
+
+// A link into a folded section opens it.
+function openTarget() {
+  const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  const folded = target && target.closest("details");
+  if (folded) folded.open = true;
+}
+addEventListener("hashchange", openTarget);
+// Also where the address names it already.
+document.querySelector("nav")?.addEventListener("click", () => setTimeout(openTarget));
+openTarget();
+
+// On paper everything is open.
+let opened = [];
+addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll("details:not([open])")];
+  for (const folded of opened) folded.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const folded of opened) folded.open = false;
+});
+
+// The contents mark the section that is read.
+const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      for (const link of links.values()) link.removeAttribute("aria-current");
+      links.get(target.querySelector("h2").id)?.setAttribute("aria-current", "true");
+    }
+  },
+  { rootMargin: "0px 0px -80% 0px" },
+);
+for (const section of document.querySelectorAll(".section")) watcher.observe(section);
 
 function number(text) {
   return text === "" ? NaN : Number(text.replace(/[,%\s]/g, "").replace("−", "-"));
@@ -59,5 +94,8 @@ function makeInteractive(box) {
   show();
 }
 
-const allRuns = document.querySelector("#all-runs ~ .scroll");
-if (allRuns) makeInteractive(allRuns);
+const allRuns = document.querySelector("details:has(#all-runs) .scroll");
+if (allRuns) {
+  allRuns.classList.add("sortable");
+  makeInteractive(allRuns);
+}

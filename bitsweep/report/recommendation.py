@@ -1,10 +1,10 @@
-"""Which mode one would choose, in sentences made from what each costs and gives."""
+"""The mode that one would choose, in sentences made from the costs and the score of each."""
 
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.report.prose import evaluated, join, metric_of, points, shown
 
 
-def choice_paragraph(summary: dict) -> str:
+def recommendation_paragraph(summary: dict) -> str:
     """When one would choose which mode, by what each costs and gives here."""
     modes = evaluated(summary)
     if len(modes) > 2:

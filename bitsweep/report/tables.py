@@ -54,6 +54,29 @@ def shown_metrics(summary: dict) -> list[str]:
     return [name for name in METRICS if name != "f1" or summary["experiment"]["metric"] == "f1"]
 
 
+def results_table(summary: dict) -> pd.DataFrame:
+    """Return each mode's selected setting with its validation and its test score: one row a mode.
+
+    Scores are of the metric that selects, means over seeds; the interval is that of the test score, sd its standard
+    deviation over seeds. Of a mode without a sound setting all but its name and parameters is missing.
+    """
+    metric, rows = summary["experiment"]["metric"], []
+    for mode, entry in summary["modes"].items():
+        row = {"mode": mode, "trainable_parameters": entry["trainable_parameters"]}
+        if entry["test"]:
+            selected, test = entry["selected"], entry["test"]
+            row |= {"batch_size": selected["batch_size"], "learning_rate": selected["learning_rate"]}
+            row |= {f"validation_{metric}": entry["validation"]["score"], f"test_{metric}": test["score"]}
+            row |= dict(zip(("interval_low", "interval_high"), test["interval"], strict=True))
+            row |= {f"{metric}_sd": test["sd"], "seeds": len(test["runs"])}
+        rows.append(row)
+    columns = ["mode", f"validation_{metric}", f"test_{metric}", "interval_low", "interval_high"]
+    # Of one seed there is no deviation to show.
+    columns += [f"{metric}_sd", "seeds"] if len(summary["experiment"]["grid"]["seed"]) > 1 else []
+    table = pd.DataFrame(rows, columns=[*columns, "batch_size", "learning_rate", "trainable_parameters"])
+    return table.astype({"batch_size": "Int64"})
+
+
 def validation_table(summary: dict) -> pd.DataFrame:
     """The selected runs, one row a mode and seed."""
     scores = [f"validation_{metric}" for metric in shown_metrics(summary)]
@@ -177,6 +200,7 @@ SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
     ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
     ("loss", lambda value: f"{value:.4f}"),
     ("learning_rate", spell_number),
+    ("batch_size", lambda value: str(int(value))),
     (
         "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds|rows|median_tokens|"
         "p95_tokens|max_tokens|cut|empty|duplicates|contradicting",

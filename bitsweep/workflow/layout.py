@@ -11,6 +11,7 @@ MODEL_FILES = ENCODER_FILES[:2]
 EXPORTED = (*ENCODER_FILES, "calibration.json")
 # The tables that summarize makes, each with its category in `snakemake --report`.
 SUMMARY_TABLES = {
+    "results": "Results",
     "data": "Data",
     "grid": "Data",
     "validation": "Validation",

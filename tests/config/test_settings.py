@@ -72,7 +72,11 @@ MISTAKES = [
     ("experiment", "a/b", ["experiment is 'a/b'", "letters, digits"]),
     ("experiment", 7, ["experiment is 7", "a text"]),
     ("max_lenght", 3, ["max_lenght is not a key", "3", "did you mean max_length?"]),
-    ("pretrian", {"model": "models/mine"}, ["pretrian is not a key", "did you mean pretrain?"]),
+    (
+        "pretrain",
+        {"model": "models/mine"},
+        ["pretrain is not a key of an experiment's config", "--snakefile pretraining/Snakefile"],
+    ),
     ("max_length", 1024, ["max_length is 1024", "512 tokens", "lower it"]),
     ("max_length", 2, ["max_length is 2", "at least 3"]),
     ("max_length", 64.5, ["max_length is 64.5", "a whole number"]),

@@ -9,9 +9,7 @@ import pandas as pd
 import pytest
 
 from bitsweep.jobs.environment import commit_of
-from bitsweep.report import prose
-from bitsweep.report import recommendation as choice
-from bitsweep.report import training_size_prose as study_prose
+from bitsweep.report import prose, recommendation, training_size_prose
 from bitsweep.report.figures import size_figure
 from bitsweep.report.html_page import to_html
 from bitsweep.report.markdown import differences_section, input_section
@@ -82,7 +80,9 @@ def summary() -> dict:
 def test_a_sure_difference_is_told_as_one(summary):
     assert "full is better than bitfit by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
     assert "excludes zero" in prose.answer(summary)
-    assert "Choose full where accuracy counts: it gains 10.00 points" in choice.choice_paragraph(summary)
+    assert "Choose full where accuracy counts: it gains 10.00 points" in recommendation.recommendation_paragraph(
+        summary
+    )
     assert "bitfit is 10.00 points behind" in prose.training_size_paragraph(summary)
     assert "99.92 % fewer" in prose.parameters_paragraph(summary)
 
@@ -92,7 +92,7 @@ def test_the_winner_is_the_one_that_wins(summary):
     summary["differences"] = [pair("full", "bitfit", -0.1, 0.03)]
     assert "by **bitfit**" in prose.answer(summary)
     assert "bitfit is better than full by 10.00 points (95 % interval 7.00 to 13.00 points)" in prose.answer(summary)
-    assert choice.choice_paragraph(summary).startswith("Choose bitfit: it is better by 10.00 points")
+    assert recommendation.recommendation_paragraph(summary).startswith("Choose bitfit: it is better by 10.00 points")
     assert "bitfit is 10.00 points ahead" in prose.training_size_paragraph(summary)
 
 
@@ -100,7 +100,7 @@ def test_a_difference_that_may_be_chance_is_not_told_as_one(summary):
     summary["differences"] = [pair("full", "bitfit", 0.01, 0.03, beyond_chance=False, reason="examples")]
     assert "includes zero" in prose.answer(summary)
     assert "is better than" not in prose.answer(summary)
-    assert "cannot be told for sure from" in choice.choice_paragraph(summary)
+    assert "cannot be told for sure from" in recommendation.recommendation_paragraph(summary)
     assert "No difference is shown to be more than chance" in prose.differences_paragraph(summary)
     assert (
         "bitfit is 1.00 points behind here, but these test examples do not establish it."
@@ -172,7 +172,7 @@ def test_the_study_says_whether_the_claim_held(small, large, told):
     points = [{"mode": mode} for mode in ("bitfit", "full")]
     differences = {"1000": of(*large), "100": of(*small)}
     study = {"metric": "accuracy", "points": points, "differences": differences, "missing": []}
-    text = study_prose.study_paragraph(study)
+    text = training_size_prose.study_paragraph(study)
     assert told in text
     assert text.index("at 100 examples") < text.index("at 1,000 examples")
 
@@ -182,7 +182,7 @@ def test_a_mode_that_is_no_better_than_a_constant_answer_is_told(summary):
         "commonest label would reach 50.00 %: 30.00 points less than full; 20.00 points less than bitfit."
         in prose.accuracy_paragraph(summary)
     )
-    assert "bitfit keeps 20.00 of the 30.00 points of accuracy" in choice.choice_paragraph(summary)
+    assert "bitfit keeps 20.00 of the 30.00 points of accuracy" in recommendation.recommendation_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.52, 3000, 0.49, 0.55)
     assert "within the interval of bitfit, which may have learned nothing" in prose.accuracy_paragraph(summary)
     summary["modes"]["bitfit"] = entry(0.4, 3000, 0.37, 0.43)
@@ -235,7 +235,7 @@ def test_what_the_study_lacks_is_named():
     study = summarize_study(
         pd.DataFrame(runs), {"100": nothing}, {mode: {} for mode in nothing}, dict.fromkeys(nothing, empty), "accuracy"
     )
-    told = study_prose.study_missing(study)
+    told = training_size_prose.study_missing(study)
     assert "full on 100 examples (2 of 3 runs diverged)" in told
     assert "head on 100 examples (1 of 1 runs failed: “Memory ran out.”)" in told
     assert "bitfit" not in told
