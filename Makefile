@@ -7,7 +7,8 @@
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
 SHELL := /bin/bash
-# What these hold is the user's, and nothing for make to expand, `$` above all; recipes have them in the environment.
+# The values of these are the user's: make must not expand them, above all not a `$`. Recipes take them from the
+# environment.
 ANSWERS := FILE TEXT LABEL PAIR ENCODER MINUTES EXPERIMENT
 $(foreach name,$(ANSWERS),$(eval override $(name) := $$(value $(name))))
 export $(ANSWERS)
@@ -22,7 +23,7 @@ PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
 
-# make hands its variables on in the environment, where a name may hold what shells act on.
+# The shell takes the answers from the environment, since a file's name may hold characters that a shell acts on.
 new: setup
 	@$(BIN)/python -m scripts.new_config \
 	  $(if $(FILE),--file "$$FILE") $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
@@ -41,11 +42,13 @@ setup: .venv/installed
 	  { echo "BitSweep needs Python 3.11 or newer, and $(PYTHON) is older: call make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
-	@# On all cores, and also where the environment forbids Python to do it later: else each of many processes would.
+	@# Compile now, on all cores: otherwise each of many processes would, where the environment forbids Python to store it.
 	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One process more than cores, since the tests of clusters mostly wait; no more than four.
+PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder \
+  --numprocesses $$($(BIN)/python -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 
 test: setup
 	$(PYTEST)

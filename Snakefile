@@ -83,7 +83,7 @@ rule export:
 
 
 rule export_onnx:
-    """The same in ONNX, which takes what requirements-onnx.txt names."""
+    """The same in ONNX, which takes the packages of requirements-onnx.txt."""
     input:
         rules.export.input,
         onnx_files,
@@ -96,7 +96,7 @@ rule predict:
 
 
 # On a cluster these run where Snakemake does: they are light, or, as the first two of rules/data.smk, need the network.
-# What remains are tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions
+# Submitted are tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions
 # and the statistics over many resamples.
 localrules:
     all,

@@ -25,7 +25,7 @@ from bitsweep.training.precision import product_rate, product_seconds
 
 
 def forward_operations(lengths: np.ndarray, config: dict, labels: int) -> tuple[float, float]:
-    """Operations of linear layers and of attention in one forward pass over texts of these `lengths` (tokens)."""
+    """Return the operations of linear layers and of attention in one forward pass over texts of `lengths` tokens."""
     hidden, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
     lengths = lengths.astype(float)
     per_token = layers * (8 * hidden**2 + 4 * hidden * inner)
@@ -34,7 +34,7 @@ def forward_operations(lengths: np.ndarray, config: dict, labels: int) -> tuple[
 
 
 def operations_per_token(lengths: np.ndarray, config: dict, labels: int) -> dict[str, float]:
-    """Operations that training one epoch needs, forward and backward, over the epoch's tokens; by mode."""
+    """Return by mode the operations that one epoch of training needs, forward and backward, for each of its tokens."""
     linear, attention = forward_operations(lengths, config, labels)
     tokens = float(lengths.sum())
     return {"full": 3 * (linear + attention) / tokens, "bitfit": (2 * linear + 3 * attention) / tokens}

@@ -1,9 +1,10 @@
-"""Trains short runs of several encoders and settings: what rules ask for them, and what they take.
+"""Train short runs of several encoders and settings, and compare what they take with what rules ask for them.
 
 python -m benchmarks.demand    some minutes; run it with .venv's Python
 
-Encoders are drawn at random, since memory and time follow from shapes. Texts are of up to `max_length` tokens. Prints a
-table: memory in MB of 10^6 bytes (the greatest resident size of the run's process), seconds of training and evaluation.
+Encoders have random weights, since memory and time follow from shapes. Texts have up to `max_length` tokens. A table is
+printed with the memory in MB of 10^6 bytes (the greatest resident size of the run's process), and with the seconds of
+training and evaluation.
 """
 
 import json
@@ -30,7 +31,7 @@ from bitsweep.workflow.resources import RunResources
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = yaml.safe_load((ROOT / "config.yaml").read_text())
-# Layers, hidden size, heads: of BERT-tiny, BERT-mini, MiniLM-L6 and BERT-base.
+# Layers, hidden size and heads of BERT-tiny, BERT-mini, MiniLM-L6 and BERT-base.
 ENCODERS = {"tiny": (2, 128, 2), "mini": (4, 256, 4), "minilm": (6, 384, 12), "base": (12, 768, 12)}
 # Encoder, max_length, batch size, mode and examples.
 CELLS = [
@@ -49,15 +50,15 @@ CELLS = [
 
 
 def make_encoder(folder: Path, layers: int, hidden: int, heads: int) -> None:
-    """Writes a BERT of this shape as `prepare_encoder` leaves one, with drawn weights."""
+    """Write a BERT of this shape with random weights, as `prepare_encoder` would write it."""
     sizes = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": heads}
     config = AutoConfig.from_pretrained(ROOT / "models" / "bert-tiny", **sizes, intermediate_size=4 * hidden)
     torch.manual_seed(0)
     model = AutoModelForSequenceClassification.from_config(config)
-    kept = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("classifier")}
+    weights = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("classifier")}
     folder.mkdir()
     config.save_pretrained(folder)
-    save_file(kept, folder / "model.safetensors")
+    save_file(weights, folder / "model.safetensors")
 
 
 def make_tokens(path: Path, examples: int, length: int) -> None:
@@ -68,7 +69,7 @@ def make_tokens(path: Path, examples: int, length: int) -> None:
 
 
 def train(folder: Path, encoder: str, length: int, size: int, mode: str, examples: int) -> dict:
-    """What was asked for and what was taken by a run of one epoch, evaluation included."""
+    """Train for one epoch, and return what was asked for the run and what it took, evaluation included."""
     grid = {"mode": [mode], "batch_size": [size], "learning_rate": [1e-4]}
     text = {**BASE, "max_length": length, "grid": grid}
     text |= {"limit": {"train": examples, "validation": examples}, "training": {"epochs": 1}}
@@ -83,7 +84,7 @@ def train(folder: Path, encoder: str, length: int, size: int, mode: str, example
     command += ["--encoder", str(folder / encoder), "--precision", str(folder / "precision.json")]
     command += [part for name, path in places.items() for part in (f"--{name}", str(path))]
     output = folder / f"{encoder}-{length}-{size}-{mode}"
-    # Not a child of this process: Linux would count this one's memory as the child's greatest.
+    # A shell starts the run: in a child of this process, Linux would count this one's memory towards the child's peak.
     command = ["sh", "-c", '"$@"; exit $?', "sh", *command, "--output", str(output)]
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     demand = RunResources(settings, read_shape(read_json(folder / encoder / "config.json")))

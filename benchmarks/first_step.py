@@ -1,9 +1,9 @@
-"""Runs `scripts.train_run` with its own arguments to the end of its first optimizer step, and notes that time.
+"""Run `scripts.train_run` with its own arguments to the end of its first optimizer step, and write that time.
 
 python -m benchmarks.first_step TIME_FILE --recipe ... (as for scripts.train_run)
 
-TIME_FILE gets the seconds since the epoch, as `time.time` has them. Only the optimizer is wrapped, and nothing
-is imported that the run would not import, so that it starts as fast as ever.
+TIME_FILE gets the time as `time.time` returns it. Only the optimizer is wrapped, and nothing is imported that the run
+would not import, so that it starts as fast as ever.
 """
 
 import os
@@ -17,7 +17,7 @@ from bitsweep.training.optimizer import AdamW
 
 
 def watch(path: Path) -> None:
-    """Lets the first step of `AdamW` write the time at which it ended to `path`, and end the process."""
+    """Make the first step of `AdamW` write the time at which it ended to `path`, and end the process."""
     step = AdamW.step
 
     def first_step(self: AdamW, learning_rate: float) -> None:

@@ -1,9 +1,9 @@
-"""What a user would run instead of BitSweep: `transformers.Trainer`, for one run or under Optuna for a whole sweep.
+"""The peers of BitSweep: `transformers.Trainer` as users would run it, for one run or under Optuna for a whole sweep.
 
 usual: as the reference experiment does it. Every text padded to the full length, float32, evaluation in batches of 16
        and a checkpoint after every epoch.
 tuned: what the Trainer's documentation advises on top. Padding to the longest text of a batch, batches of like lengths,
-       bfloat16 where the processor multiplies it faster, evaluation in batches of 128, only the best checkpoint kept.
+       bfloat16 where the processor multiplies it faster, evaluation in batches of 128, only the best checkpoint stored.
 
 Either uses torch's default number of threads, and one process for a whole sweep. Written from the public documentation
 of transformers (Trainer, TrainingArguments, hyperparameter_search) and Optuna (GridSampler).
@@ -37,7 +37,7 @@ WAYS = ("usual", "tuned")
 
 
 class Recorder(TrainerCallback):
-    """Keeps what the benchmark reads: every run's evaluations, or the time of the first step, which ends all."""
+    """A callback that records every run's evaluations, or writes the time of the first step and ends the process."""
 
     def __init__(self, mode: str, first_step: Path | None) -> None:
         self.mode = mode
@@ -68,7 +68,7 @@ class Recorder(TrainerCallback):
 
 
 def build_model(encoder: str, labels: int, mode: str) -> PreTrainedModel:
-    """The pretrained encoder under a new head; `bitfit` freezes all parameters without `bias` in their name."""
+    """Return the pretrained encoder under a new head; `bitfit` freezes all parameters without `bias` in their name."""
     model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=labels, dtype="float32")
     if mode == "bitfit":
         for name, parameter in model.named_parameters():
@@ -77,7 +77,7 @@ def build_model(encoder: str, labels: int, mode: str) -> PreTrainedModel:
 
 
 def tokenize(path: Path, limit: int, tokenizer, way: str, max_length: int) -> Dataset:
-    """The first `limit` rows (text, label) of a Parquet file, tokenized as the way does it."""
+    """Return the first `limit` rows (text, label) of a Parquet file, tokenized as the way does it."""
     rows = pd.read_parquet(path, columns=["text", "label"]).iloc[:limit]
 
     def encode(batch: dict) -> dict:
@@ -91,7 +91,7 @@ def tokenize(path: Path, limit: int, tokenizer, way: str, max_length: int) -> Da
 
 
 def make_arguments(way: str, folder: str, epochs: int, precision: str) -> TrainingArguments:
-    """The Trainer's settings; what is not named is its default, AdamW with a rate falling linearly to 0."""
+    """Return the Trainer's settings; the rest are defaults, such as AdamW with a rate falling linearly to 0."""
     common = {
         "output_dir": folder,
         "num_train_epochs": epochs,
@@ -118,7 +118,7 @@ def accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def run_once(trainer: Trainer, grid: dict[str, list]) -> None:
-    """Trains the grid's only run."""
+    """Train the grid's only run."""
     trainer.args.per_device_train_batch_size = grid["batch_size"][0]
     trainer.args.learning_rate = grid["learning_rate"][0]
     trainer.args.seed = grid["seed"][0]
@@ -126,7 +126,7 @@ def run_once(trainer: Trainer, grid: dict[str, list]) -> None:
 
 
 def run_sweep(trainer: Trainer, grid: dict[str, list]) -> None:
-    """Trains all runs of the grid of one mode, one after the other, as Optuna's GridSampler orders them."""
+    """Train all runs of the grid of one mode, one after the other, as Optuna's GridSampler orders them."""
     space = {
         "per_device_train_batch_size": grid["batch_size"],
         "learning_rate": grid["learning_rate"],
@@ -143,7 +143,7 @@ def run_sweep(trainer: Trainer, grid: dict[str, list]) -> None:
 
 
 def train_all(arguments: argparse.Namespace) -> dict:
-    """Tokenizes once, trains every run of every mode; returns the runs with their accuracies, one an epoch."""
+    """Tokenize once, train every run of every mode, and return the runs with their accuracies, one for each epoch."""
     start = time.perf_counter()
     tokenizer = AutoTokenizer.from_pretrained(arguments.encoder)
     common = (tokenizer, arguments.way, arguments.max_length)

@@ -1,11 +1,11 @@
-"""Compares BitSweep with `transformers.Trainer`, as usually run and as tuned; `benchmarks/README.md` says how.
+"""Compare BitSweep with `transformers.Trainer`, as usually run and as tuned; `benchmarks/README.md` says how.
 
 python -m benchmarks.run            about forty minutes on two cores
 python -m benchmarks.run --quick    a smaller sample, about eight minutes
 python -m benchmarks.run --tiny     tries the benchmark itself; its numbers mean nothing
 
-Prints a table and writes benchmarks/results/latest.json, anew after every measurement. Run it with the Python that has
-the packages of benchmarks/requirements.txt; BitSweep itself runs in .venv, or with the Python that --python names.
+It prints a table and writes benchmarks/results/latest.json, anew after every measurement. Run it with the Python that
+has the packages of benchmarks/requirements.txt; BitSweep itself runs in .venv, or with the Python that --python names.
 """
 
 import argparse
@@ -72,7 +72,7 @@ LATEST = ROOT / "benchmarks" / "results" / "latest.json"
 
 
 class Benchmark:
-    """Measures part by part. `records` has a dictionary a measurement; the results are made from them."""
+    """The benchmark, part by part. `records` has a dictionary for each measurement, from which the results are made."""
 
     def __init__(self, workspace: Workspace, sizes: Sizes, output: Path) -> None:
         self.workspace, self.sizes, self.output = workspace, sizes, output
@@ -89,11 +89,11 @@ class Benchmark:
         }
 
     def note(self, **record) -> None:
-        """Keeps a measurement, tells it, and writes all that there is, so that an interruption loses nothing."""
+        """Add a measurement, print it, and write all that there are, so that an interruption loses nothing."""
         self.records.append(record)
         shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in record.items()}
-        told = ", ".join(f"{key} {value}" for key, value in shown.items() if not isinstance(value, (list, dict)))
-        print(f"[{time.perf_counter() - self.clock:6.0f} s] {told}", file=sys.stderr, flush=True)
+        line = ", ".join(f"{key} {value}" for key, value in shown.items() if not isinstance(value, (list, dict)))
+        print(f"[{time.perf_counter() - self.clock:6.0f} s] {line}", file=sys.stderr, flush=True)
         self.write()
 
     def write(self) -> None:
@@ -101,9 +101,9 @@ class Benchmark:
         write_json(self.output, {**summarize(self.records), **self.about, "measurements": self.records})
 
     def prepare(self) -> None:
-        """Makes the rows and the encoder, which no way's time has, and what the runs alone need."""
+        """Make the rows and the encoder, which count in no way's time, and what the runs alone need."""
         targets = ["data/train.parquet", "data/validation.parquet", "encoder/model.safetensors"]
-        # The first time warms up the disk's cache and compiles what Python imports; the second is told.
+        # The first time warms up the disk's cache and compiles what Python imports; the second is recorded.
         self.workspace.snakemake("prepare", *targets)
         self.workspace.clear()
         self.note(part="prepare", way="bitsweep", seconds=self.workspace.snakemake("prepare", *targets).seconds)
@@ -114,13 +114,13 @@ class Benchmark:
         self.about["machine"]["processor"] = self.about["precision"]["hardware"]
 
     def rounds(self, count: int) -> Iterator[tuple[int, str]]:
-        """Every way once a round, in an order that rotates, so that none always comes first."""
+        """Yield each round's number with every way, in an order that rotates so that none always comes first."""
         for index in range(count):
             for turn in range(len(WAYS)):
                 yield index + 1, WAYS[(index + turn) % len(WAYS)]
 
     def train_alone(self, way: str, mode: str, batch_size: int, probe: bool = False) -> Process:
-        """One run in a process of its own, or its start to the first step."""
+        """Run one run in a process of its own, or with `probe` only its start to the first step."""
         seed, epochs = self.sizes.seeds[0], self.sizes.run_epochs
         if way == "bitsweep":
             return self.workspace.train_run(mode, batch_size, seed, epochs, probe)
@@ -129,8 +129,8 @@ class Benchmark:
         return self.workspace.train_peer(way, grid, epochs, *(["--first-step", FIRST_STEP] if probe else []))
 
     def measure_starts(self) -> None:
-        """Seconds from starting a process to the end of its first optimizer step, with 8 examples."""
-        # One more round, which warms up like the first of `prepare`, does not count.
+        """Measure the seconds from starting a process to the end of its first optimizer step, with 8 examples."""
+        # A first round does not count: it warms up, as the first time of `prepare` does.
         for index, way in self.rounds(self.sizes.start_rounds + 1):
             process = self.train_alone(way, "full", 8, probe=True)
             if index > 1:
@@ -141,7 +141,7 @@ class Benchmark:
         self.note(part="ceiling", **self.workspace.ceiling())
 
     def measure_sweeps(self) -> None:
-        """Whole sweeps with all cores busy, from the rows to the accuracies of all runs."""
+        """Measure whole sweeps with all cores busy, from the rows to the accuracies of all runs."""
         for index, way in self.rounds(self.sizes.sweep_rounds):
             if way == "bitsweep":
                 self.workspace.clear("data", "encoder")
@@ -155,7 +155,7 @@ class Benchmark:
         self.check_modes()
 
     def check_modes(self) -> None:
-        """Raises RuntimeError where a mode does not train as many parameters in one way as in another."""
+        """Raise RuntimeError where a mode does not train as many parameters in one way as in another."""
         runs = [run for record in self.records if record["part"] == "sweep" for run in record["runs"]]
         for mode in self.sizes.modes:
             counts = {run["trainable_parameters"] for run in runs if run["mode"] == mode}
@@ -163,7 +163,7 @@ class Benchmark:
                 raise RuntimeError(f"The ways train different numbers of parameters in mode {mode}: {sorted(counts)}.")
 
     def measure_runs(self) -> None:
-        """Whole runs, one at a time: start, training, evaluation, saving."""
+        """Measure whole runs, one at a time: start, training, evaluation, saving."""
         for index in range(self.sizes.run_rounds):
             self.measure_ceiling()
             for mode in self.sizes.modes:
@@ -182,7 +182,7 @@ class Benchmark:
             batch_size=batch_size,
             seconds=process.seconds,
             peak_memory_mb=process.peak_memory_mb,
-            # The peers tokenize in each process; BitSweep once an experiment, in its sweep's time.
+            # The peers tokenize in each process; BitSweep does it once for an experiment, in its sweep's time.
             tokenize_seconds=result.get("tokenize_seconds", 0.0),
             tokens_per_second=result.get("tokens_per_second"),
         )
@@ -198,7 +198,7 @@ class Benchmark:
 
 
 def describe_run(workspace: Workspace, path: str) -> dict:
-    """One of BitSweep's results as the peers tell theirs."""
+    """Return one of BitSweep's results in the form of the peers' results."""
     result = workspace.read(path) | workspace.read(path.replace("result.json", "costs.json"))
     recipe = result["made_from"]["recipe"]
     return {
@@ -222,7 +222,7 @@ def describe_machine() -> dict:
 
 
 def describe_commit() -> str | None:
-    """The commit that is measured, None outside a repository."""
+    """Return the commit that is measured, None outside a repository."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -241,7 +241,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = SIZES[arguments.size]
     with tempfile.TemporaryDirectory(prefix="bitsweep-benchmark-") as folder:
-        # Not resolved: a virtual environment's Python is a link, and is known by its place.
+        # The path is not resolved: a virtual environment's Python is a link, which works only from its place.
         workspace = Workspace(Path(folder), sizes, arguments.python.absolute(), Path(sys.executable))
         benchmark = Benchmark(workspace, sizes, arguments.output)
         try:

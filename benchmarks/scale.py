@@ -1,11 +1,11 @@
-"""How long plans of more and more runs take, a whole sweep with simulated training, and its report's page.
+"""Measure how long plans of ever more runs take, a whole sweep with simulated training, and its report's page.
 
 python -m benchmarks.scale                           some minutes; run it with .venv's Python
 python -m benchmarks.scale --plans 100 --sweep 100   a try
 
-Works in a temporary copy of the workflow with real Snakemake. Only training is simulated (simulated.py), without sleep:
-all that is measured is what BitSweep and Snakemake take for themselves. Prints what it measures and writes it to
-benchmarks/results/scale.json. docs/scale.md says what the numbers mean.
+It works in a temporary copy of the workflow with real Snakemake. Only training is simulated (simulated.py), and takes
+no time: all that is measured is what BitSweep and Snakemake take for themselves. The numbers are printed and written to
+benchmarks/results/scale.json; docs/scale.md says what they mean.
 """
 
 import argparse
@@ -25,9 +25,9 @@ from bitsweep.files import write_json
 MODES = ["bitfit", "bitfit_head"]
 BATCH_SIZES = [8, 16, 32, 64, 128]
 LEARNING_RATES = [5e-3, 3e-3, 1e-3, 5e-4, 3e-4, 1e-4, 5e-5, 3e-5, 1e-5, 5e-6]
-# Runs of a seed.
+# The number of runs of each seed.
 SETTINGS = len(MODES) * len(BATCH_SIZES) * len(LEARNING_RATES)
-# Put into a page: its title becomes the number of rows of its tables once all charts are drawn.
+# This is put into a page, whose title becomes the number of rows of its tables once all charts are drawn.
 PROBE = """<script>
 const look = () => {
   if (document.querySelector("figure.chart:not(.drawn)")) setTimeout(look, 10);
@@ -39,7 +39,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def write_config(folder: Path, runs: int) -> str:
-    """Writes the config of an experiment of so many runs, a multiple of 100; returns the config's name."""
+    """Write the config of an experiment of so many runs, a multiple of 100, and return the config's name."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     name = f"scale-{runs}"
     seeds = list(range(1, runs // SETTINGS + 1))
@@ -60,7 +60,7 @@ def plan(copy: Copy, runs: int) -> Process:
 
 
 def sweep(copy: Copy, runs: int) -> dict[str, Process]:
-    """A whole sweep with simulated training: its preparation, the rest, and a plan once all is there."""
+    """Run a whole sweep with simulated training: its preparation, the rest, and a plan once all is there."""
     config = write_config(copy.folder, runs)
     shutil.copy(ROOT / "benchmarks" / "simulated.py", copy.folder / "bitsweep" / "training" / "run.py")
     results = f"results/{Path(config).stem}"
@@ -77,11 +77,14 @@ def sweep(copy: Copy, runs: int) -> dict[str, Process]:
 
 
 def draw(page: str, folder: Path) -> tuple[float, int]:
-    """Seconds of a headless Chromium from its start to its end with all of a page drawn; the rows of its tables."""
+    """Draw a page in a headless Chromium.
+
+    Returns the seconds from Chromium's start to its end, with all of the page drawn, and the rows of the page's tables.
+    """
     path = folder / "page.html"
     path.write_text(PROBE.join(page.rsplit("</body>", 1)))
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    # Timers do not wait, what they run takes its time.
+    # With virtual time, timers do not wait, but what they run takes its time.
     command += ["--disable-component-update", "--disable-sync", "--no-first-run", "--virtual-time-budget=60000"]
     command += [f"--user-data-dir={folder / 'profile'}", "--dump-dom", path.as_uri()]
     start = time.perf_counter()
@@ -91,9 +94,9 @@ def draw(page: str, folder: Path) -> tuple[float, int]:
 
 
 def draw_report(page: str, folder: Path) -> dict:
-    """How long Chromium takes for the report, and for a page with nothing on it."""
+    """Return how long Chromium takes for the report, and for a page with nothing on it."""
     empty = "<html><head><title></title></head><body></body></html>"
-    # The first start makes the profile.
+    # The first start, which makes the browser's profile, does not count.
     draw(empty, folder)
     (nothing, _), (seconds, rows) = draw(empty, folder), draw(page, folder)
     return {"bytes": len(page.encode()), "rows": rows, "seconds": round(seconds, 2), "empty_seconds": round(nothing, 2)}
@@ -116,7 +119,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
-        # Compiles modules, which counts for none.
+        # This compiles the modules, so that no measurement has that in it.
         plan(copy, SETTINGS)
         for runs in arguments.plans:
             note_process(f"plan {runs}", plan(copy, runs))

@@ -1,10 +1,11 @@
 """Runs whose training is simulated: benchmarks/scale.py puts this file into a copy, as bitsweep/training/run.py.
 
-Everything else of a run is as ever: its process, its locks, what it reads, what it keeps. Instead of training, numbers
-are drawn that depend on the run's setting as accuracies do, and the weights are the encoder's own under a drawn head.
+Everything else of a run is as ever: its process, its locks, what it reads and what it stores. Instead of training,
+numbers are drawn that depend on the run's setting as accuracies do. The weights are the encoder's own under a random
+head.
 
 python -m benchmarks.simulated --encoder FOLDER --labels N --seeds ...
-writes the sums of the untrained models, which take torch and are the same for all runs of a seed.
+writes the digests of the untrained models. These need torch, and are the same for all runs of a seed.
 """
 
 import argparse
@@ -26,9 +27,9 @@ VERSIONS = {name: version(name) for name in ("torch", "transformers")}
 
 
 def draw_predictions(labels: np.ndarray, recipe: dict) -> np.ndarray:
-    """What a run predicts on validation after each epoch, int16 of shape (epochs, examples).
+    """Return the predictions of a run on validation after each epoch, int16 of shape (epochs, examples).
 
-    Best at a learning rate of 3e-4, worse with large batches, a little better with every epoch.
+    They are best at a learning rate of 3e-4, worse with large batches, and a little better with every epoch.
     """
     setting = [recipe[name] for name in ("batch_size", "seed")] + [spell_number(recipe["learning_rate"])]
     random = generator("simulated", *setting, json.dumps(recipe["mode"]))
@@ -42,7 +43,7 @@ def draw_predictions(labels: np.ndarray, recipe: dict) -> np.ndarray:
 
 
 def trained_weights(encoder: Path, labels: int, recipe: dict) -> dict[str, np.ndarray]:
-    """The parameters that the modes bitfit and bitfit_head train, by their names."""
+    """Return the parameters that the modes bitfit and bitfit_head train, by their names."""
     weights = {name: tensor for name, tensor in load_file(encoder / MODEL_WEIGHTS).items() if "bias" in name}
     weights["classifier.bias"] = np.zeros(labels, dtype=np.float32)
     if "head" in recipe["mode"]["train"]:
@@ -53,7 +54,7 @@ def trained_weights(encoder: Path, labels: int, recipe: dict) -> dict[str, np.nd
 
 
 def train_run(encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path, timed: str) -> None:
-    """Takes and writes what `bitsweep.results.train_run` does."""
+    """Write the files that `bitsweep.training.run.train_run` writes, from the same arguments."""
     recipe = sources["recipe"]
     made_from = {**sources, "initial_state_sha256": read_json(INITIAL_STATES)[str(recipe["seed"])]}
     with safe_open(tokens["validation"], framework="np") as file:

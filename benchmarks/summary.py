@@ -1,4 +1,4 @@
-"""From measurements to ratios, medians with their spreads, and a table."""
+"""The summary of measurements: ratios, medians with their spreads, and a table."""
 
 from collections.abc import Iterable
 from statistics import median
@@ -8,7 +8,7 @@ WAYS = ("bitsweep", *PEERS)
 
 
 def spread(values: Iterable[float]) -> dict | None:
-    """Median, least, greatest and number of what was repeated; None of nothing."""
+    """Return the median, least, greatest and number of repeated values; None where there are none."""
     values = list(values)
     if not values:
         return None
@@ -20,24 +20,24 @@ def middle(found: dict | None) -> float | None:
 
 
 def choose(records: list[dict], **wanted) -> list[dict]:
-    """The records that have these values."""
+    """Return the records that have these values."""
     return [record for record in records if all(record.get(key) == value for key, value in wanted.items())]
 
 
 def ratios(records: list[dict], peer: str, **wanted) -> dict | None:
-    """How many times as long the peer took as BitSweep, round by round."""
+    """Return how many times as long the peer took as BitSweep, round by round."""
     own = {record["round"]: record["seconds"] for record in choose(records, way="bitsweep", **wanted)}
     other = {record["round"]: record["seconds"] for record in choose(records, way=peer, **wanted)}
     return spread(other[index] / own[index] for index in sorted(own.keys() & other.keys()))
 
 
 def cells(records: list[dict], part: str) -> list[tuple[str, int]]:
-    """Mode and batch size of all runs of a part, in the order in which they were measured."""
+    """Return the mode and batch size of all runs of a part, in the order in which they were measured."""
     return list(dict.fromkeys((record["mode"], record["batch_size"]) for record in choose(records, part=part)))
 
 
 def summarize_runs(records: list[dict]) -> list[dict]:
-    """A row for every mode and batch size that was run alone."""
+    """Return a row for every mode and batch size that was run alone."""
     rows = []
     for mode, batch_size in cells(records, "run"):
         wanted = {"part": "run", "mode": mode, "batch_size": batch_size}
@@ -53,9 +53,9 @@ def summarize_runs(records: list[dict]) -> list[dict]:
 
 
 def ceiling_shares(records: list[dict], runs: list[dict]) -> dict | None:
-    """The share of the ceiling that BitSweep's runs reach in training, each on one thread.
+    """Return the share of the ceiling that BitSweep's runs reach in training, each on one thread.
 
-    Tokens per second, times operations per token, over the best rate of all that were measured.
+    It is tokens per second, times operations per token, over the best rate that was measured.
     """
     ceilings = choose(records, part="ceiling")
     if not ceilings:
@@ -66,9 +66,9 @@ def ceiling_shares(records: list[dict], runs: list[dict]) -> dict | None:
 
 
 def accuracies(records: list[dict]) -> list[dict]:
-    """Validation accuracy at the best epoch by seed, of each way, mode and setting, and the mean over seeds.
+    """Return the validation accuracy at the best epoch of each way, mode and setting: by seed, and as mean over seeds.
 
-    A way's numbers repeat from round to round, or nearly; the last round counts. None is a run that diverged.
+    A way's numbers are the same in each round, or nearly; the last round counts. None stands for a run that diverged.
     """
     rows: dict[tuple, dict] = {}
     for record in choose(records, part="sweep"):
@@ -87,14 +87,14 @@ def accuracies(records: list[dict]) -> list[dict]:
 
 
 def peak_of(rows: list[dict], way: str) -> float | None:
-    """The greatest peak of any run at the greatest batch size measured."""
+    """Return the greatest peak of memory of any run of a way, at the greatest batch size that was measured."""
     size = max((row["batch_size"] for row in rows), default=None)
     peaks = [row["peak_memory_mb"][way] for row in rows if row["batch_size"] == size]
     return max((peak for peak in peaks if peak is not None), default=None)
 
 
 def summarize(records: list[dict]) -> dict:
-    """What the results have besides the measurements; None stands for what was not measured (yet)."""
+    """Return what the results have besides the measurements; None stands for what was not measured (yet)."""
     sweeps, starts = choose(records, part="sweep"), choose(records, part="start")
     sweep = {way: spread(record["seconds"] for record in choose(sweeps, way=way)) for way in WAYS}
     start = {way: spread(record["seconds"] for record in choose(starts, way=way)) for way in WAYS}
@@ -113,7 +113,7 @@ def summarize(records: list[dict]) -> dict:
         "sweep": {
             "seconds": sweep,
             "ratios": sweep_ratios,
-            # Reading the package, splitting and preparing the encoder, which no way's time has.
+            # Reading the package, splitting and preparing the encoder, which count in no way's time.
             "prepare_seconds": prepare[0] if prepare else None,
             "ceiling_share_cores_busy": ceiling_shares(records, busy),
         },
@@ -125,7 +125,7 @@ def summarize(records: list[dict]) -> dict:
 
 
 def show(found: dict | float | None, digits: int = 1) -> str:
-    """A number, or a median with least and greatest where there are several."""
+    """Return a number as text, or a median with least and greatest where there are several."""
     if found is None:
         return "–"
     if not isinstance(found, dict):
@@ -135,12 +135,12 @@ def show(found: dict | float | None, digits: int = 1) -> str:
 
 
 def lines_of(header: list[str], rows: list[list[str]]) -> list[str]:
-    """A Markdown table."""
+    """Return the lines of a Markdown table."""
     return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def table(results: dict) -> str:
-    """The results as Markdown tables: medians, in brackets least and greatest of what was repeated."""
+    """Return the results as Markdown tables: medians, in brackets least and greatest of what was repeated."""
     sweep, starts, memory = results["sweep"], results["starts"], results["peak_memory_mb_by_way"]
     rows = [
         ["whole sweep, all cores, s", *(show(sweep["seconds"][way]) for way in WAYS)],

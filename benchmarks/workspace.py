@@ -1,6 +1,6 @@
 """A copy of the workflow in a temporary folder, and the processes that the benchmark times in it.
 
-This module and its importer stay small on purpose, without torch or pandas: Linux counts what a parent had resident
+This module and its importer stay small on purpose, without torch or pandas: Linux counts a parent's resident memory
 towards the peak of the processes that it starts.
 """
 
@@ -27,7 +27,7 @@ FIRST_STEP = "first_step.txt"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. Rows are taken from the start of each split."""
+    """The sizes of what is measured. Rows are taken from the start of each split."""
 
     name: str
     train: int
@@ -77,7 +77,7 @@ class Copy:
                 shutil.copy(source, folder / part)
 
     def process(self, name: str, command: Sequence[str | Path | int]) -> Process:
-        """Runs a command in the copy; raises RuntimeError with the end of its output where it fails."""
+        """Run a command in the copy; raise RuntimeError with the end of its output where it fails."""
         log = self.folder / f"{name}.log"
         environment = {
             **os.environ,
@@ -120,7 +120,7 @@ class Workspace(Copy):
         self.write_config()
 
     def write_config(self) -> None:
-        """The data, the split and the encoder are those of `config.yaml`; the sizes are the benchmark's."""
+        """Write a config with the data, the split and the encoder of `config.yaml`, and with the benchmark's sizes."""
         config = yaml.safe_load((self.folder / "config.yaml").read_text())
         self.encoder = config["encoder"]["path"]
         config["experiment"] = Path(EXPERIMENT).name
@@ -136,18 +136,18 @@ class Workspace(Copy):
         return json.loads((self.folder / file).read_text())
 
     def snakemake(self, name: str, *targets: str) -> Process:
-        """Real Snakemake, all cores."""
+        """Make the targets with real Snakemake on all cores."""
         command = [self.product, "-m", "snakemake", "--configfile", CONFIG, "--cores", "all"]
         return self.process(name, [*command, *(f"{EXPERIMENT}/{target}" for target in targets)])
 
-    def clear(self, *kept: str) -> None:
-        """Removes all that Snakemake has made but the folders `kept`."""
+    def clear(self, *spared: str) -> None:
+        """Remove all that Snakemake has made but the folders `spared`."""
         for path in (self.folder / EXPERIMENT).iterdir():
-            if path.name not in kept:
+            if path.name not in spared:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def train_run(self, mode: str, batch_size: int, seed: int, epochs: int, probe: bool = False) -> Process:
-        """One of BitSweep's runs alone, on the tokens that Snakemake made, or its start to the first step."""
+        """Run one of BitSweep's runs on the tokens that Snakemake made, or with `probe` its start to the first step."""
         recipe = {
             "mode": BUILT_IN[mode],
             "batch_size": batch_size,
@@ -163,12 +163,12 @@ class Workspace(Copy):
         command = [self.product, "-m", *module, "--recipe", json.dumps(recipe), "--labels", LABELS]
         command += ["--encoder", f"{EXPERIMENT}/encoder", "--precision", f"{EXPERIMENT}/precision.json"]
         command += ["--train", f"{tokens}/train.safetensors", "--validation", f"{tokens}/validation.safetensors"]
-        # Without what is kept of the run before, which would be taken instead of training.
+        # The stored results of the run before would be taken instead of training.
         shutil.rmtree(self.folder / "alone", ignore_errors=True)
         return self.process("bitsweep", [*command, "--output", "alone"])
 
     def train_peer(self, way: str, grid: dict[str, list], epochs: int, *options: str) -> Process:
-        """One run of a peer in one process, with the option --sweep a whole sweep."""
+        """Run one run of a peer in one process, or with the option --sweep a whole sweep."""
         data = f"{EXPERIMENT}/data"
         command = [self.peer, "-m", "benchmarks.peers", "--way", way, "--grid", json.dumps(grid), "--epochs", epochs]
         command += ["--encoder", self.encoder, "--labels", LABELS, "--max-length", self.sizes.max_length]
@@ -178,11 +178,11 @@ class Workspace(Copy):
         return self.process(way, command)
 
     def first_step(self) -> float:
-        """When the process that was started last had made its first step, as `time.time` gives it."""
+        """Return when the process that was started last had made its first step, as `time.time` gives it."""
         return float((self.folder / FIRST_STEP).read_text())
 
     def results(self) -> list[str]:
-        """The results of all of the sweep's runs, relative to the copy."""
+        """Return the paths of the results of all of the sweep's runs, relative to the copy."""
         folder = self.folder / EXPERIMENT / "runs"
         return [str(path.relative_to(self.folder)) for path in sorted(folder.glob("*/*/*/*/result.json"))]
 
@@ -191,7 +191,7 @@ class Workspace(Copy):
         return self.read(f"{EXPERIMENT}/precision.json")["precision"]
 
     def ceiling(self) -> dict:
-        """The best rate of a matrix product now, and the operations that the runs need."""
+        """Measure the best rate of a matrix product now, and return it with the operations that the runs need."""
         command = [self.product, "-m", "benchmarks.ceiling", "--tokens", f"{EXPERIMENT}/tokens/train.safetensors"]
         command += ["--encoder", f"{EXPERIMENT}/encoder", "--labels", LABELS, "--precision", self.precision]
         self.process("ceiling", [*command, "--output", "ceiling.json"])

@@ -1,17 +1,17 @@
-"""The user's mistakes, each told in one sentence."""
+"""Errors that a user can correct, each explained in one sentence."""
 
-# As the C library says ENOSPC.
+# The C library's words for ENOSPC, which the errors of Python and of other libraries contain.
 FULL_DISK = "No space left on device"
 
 
 class UserError(Exception):
-    """What the user can mend: the message names the key or file, the value and the remedy."""
+    """An error that the user can correct: the message names the key or file, the value and the remedy."""
 
 
 def in_short(error: Exception) -> str:
-    """Return an error's kind and the beginning of what it says, on one line.
+    """Return an error's kind and the first 300 characters of its message, on one line.
 
-    A full disk is raised again: `jobs.entry.run` has a sentence of its own for it.
+    Where the disk is full, the error itself is raised again: `jobs.entry.run` has a sentence of its own for it.
     """
     if FULL_DISK in str(error):
         raise error

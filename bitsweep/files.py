@@ -12,16 +12,17 @@ from typing import Any
 
 # The file of a model folder's weights, as transformers names it.
 MODEL_WEIGHTS = "model.safetensors"
-# The folder, beside files, of their sums.
+# The folder that holds the checksums of the files beside it.
 SUMS = ".sums"
 
 
 @contextmanager
 def whole_file(path: str | Path, lasting: bool = True) -> Iterator[Path]:
-    """Gives a temporary name in the folder of `path`, renamed to `path` once the block has ended well.
+    """Yield a temporary path in the folder of `path`, and rename it to `path` once the block ends without an error.
 
-    The name keeps the suffix of `path`, since many writers choose their format by it. A `lasting` file reaches the disk
-    before it gets its name, and its sum is noted, so that later damage is seen (`bitsweep/workflow/audit.py`).
+    The temporary path has the suffix of `path`, since many writers choose their format by it. A `lasting` file reaches
+    the disk before it gets its name, and its checksum is noted, so that later damage is seen
+    (`bitsweep/workflow/audit.py`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,14 +31,15 @@ def whole_file(path: str | Path, lasting: bool = True) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        # mkstemp makes private files; results are shared like any other file.
+        # mkstemp makes private files, while results are shared like any other file.
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o666 & ~umask)
         if lasting:
             with part.open("rb") as written:
                 os.fsync(written.fileno())
-            # Before the rename: a file without its own sum counts as damaged, not as whole.
+            # This comes before the rename: if the process is killed in between, the old file does not fit the new
+            # checksum and counts as damaged, while a new file without any checksum would count as whole.
             note_sum(path, part)
         part.replace(path)
     finally:
@@ -45,18 +47,18 @@ def whole_file(path: str | Path, lasting: bool = True) -> Iterator[Path]:
 
 
 def sum_path(path: Path) -> Path:
-    """Where the sum of a file is noted."""
+    """Return the path of the file in which the checksum of `path` is noted."""
     return path.parent / SUMS / path.name
 
 
 def note_sum(path: Path, content: Path) -> None:
-    """Notes size and SHA-256 of `content`, which is about to become `path`."""
+    """Write down the size and the SHA-256 of `content`, which is about to become `path`."""
     with whole_file(sum_path(path), lasting=False) as part:
         part.write_text(f"{content.stat().st_size} {sha256_file(content)}\n")
 
 
 def damage_of(path: Path, hash_up_to: float = math.inf) -> str | None:
-    """What is wrong with a file whose sum is noted, None where nothing is or none is noted.
+    """Return what is wrong with a file, as the end of a sentence; None where it is whole or no checksum is noted.
 
     Files of more than `hash_up_to` bytes are judged by their size alone.
     """
@@ -73,7 +75,7 @@ def damage_of(path: Path, hash_up_to: float = math.inf) -> str | None:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether a file is there, and is what was written."""
+    """Return whether a file is there, has a checksum, and is what was written."""
     return path.is_file() and sum_path(path).is_file() and damage_of(path) is None
 
 
@@ -83,7 +85,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Writes `value` as indented JSON; raises ValueError for NaN and infinities, which JSON does not have."""
+    """Write `value` as indented JSON. Raises ValueError for NaN and infinities, which JSON does not have."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -92,7 +94,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """One spelling for equal values, whatever the order of their keys: what Snakemake compares as a param."""
+    """Return the same text for equal values, whatever the order of their keys: Snakemake compares params as texts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -102,6 +104,6 @@ def short_key(value: Any) -> str:
 
 
 def sha256_file(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
+    """Return the hexadecimal SHA-256 of a file's content."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from bitsweep.errors import UserError
 
 
 def take(path: Path, *, message: str) -> TextIO:
-    """Takes the lock of a file, which is held until the returned file is closed or the process ends.
+    """Take the lock of a file, which is held until the returned file is closed or the process ends.
 
     Raises UserError with `message` where another process holds it.
     """
@@ -22,14 +22,14 @@ def take(path: Path, *, message: str) -> TextIO:
         file.close()
         raise UserError(message) from None
     except OSError:
-        # A file system without locks: better none than no sweep.
+        # The file system has no locks, and a sweep without them is better than none.
         pass
     return file
 
 
 @contextmanager
 def waited_for(path: Path, *, message: str) -> Iterator[None]:
-    """Holds the lock of a file within the block; says `message` where that has to wait for another process."""
+    """Hold the lock of a file within the block; print `message` where that has to wait for another process."""
     try:
         file = take(path, message=message)
     except UserError:

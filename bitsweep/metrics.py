@@ -1,6 +1,6 @@
 """The scores of predicted classes: settings select by one of them, reports show all.
 
-scikit-learn computes them. It is imported where it is used: who needs the names alone need not wait for it.
+scikit-learn computes them. It is imported where it is used, so that code that needs only the names need not wait.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ METRIC_NAMES = {"accuracy": "accuracy", "macro_f1": "macro F1", "f1": "F1", "mat
 
 
 def score_predictions(labels: np.ndarray, predictions: np.ndarray) -> dict[str, float]:
-    """Every metric of METRICS; both arguments have shape (examples,)."""
+    """Return every metric of METRICS; both arguments have shape (examples,)."""
     return {metric: score_one(metric, labels, predictions) for metric in METRICS}
 
 
 def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float:
-    """One metric of METRICS, of the same arguments; ValueError on another name.
+    """Return one metric of METRICS; both arrays have shape (examples,). Raises ValueError for another name.
 
     F1 is that of label 1, 0 where it is nobody's label or prediction. Macro F1 is the mean of F1 over the classes that
     are anyone's label or prediction. Matthews' correlation (1975, for more classes Gorodkin, 2004) is 0 where all
@@ -30,7 +30,7 @@ def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float
     if metric == "f1":
         return float(metrics.f1_score(labels == 1, predictions == 1, zero_division=0))
     if metric == "matthews":
-        # scikit-learn says 0 too, but warns where both are.
+        # scikit-learn returns 0 too, but warns where both are of one class.
         if np.ptp(labels) == 0 or np.ptp(predictions) == 0:
             return 0.0
         return float(metrics.matthews_corrcoef(labels, predictions))
@@ -38,7 +38,7 @@ def score_one(metric: str, labels: np.ndarray, predictions: np.ndarray) -> float
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
-    """How many examples of each class (rows) were predicted as each class (columns): classes x classes counts."""
+    """Return how many examples of each class (rows) were predicted as each class (columns), `classes` by `classes`."""
     from sklearn.metrics import confusion_matrix
 
     return confusion_matrix(labels, predictions, labels=range(classes)).tolist()

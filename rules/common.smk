@@ -1,4 +1,4 @@
-# Loads and checks the config; names the folders, the modes and the runs. Changes nothing on the disk.
+# The config, loaded and checked; the names of the folders, the modes and the runs. This changes nothing on the disk.
 
 import json
 import os
@@ -38,7 +38,7 @@ from bitsweep.workflow.snakemake_internals import Call, refuse
 from bitsweep.workflow.startup import Startup
 
 CALL = Call(workflow)
-# What the command line asks of the target predict is no part of the experiment.
+# A request of the target predict on the command line is no part of the experiment.
 EXPERIMENT, ASKED = split_config(config, CALL.given_config)
 try:
     SETTINGS = load_settings(EXPERIMENT)
@@ -55,7 +55,7 @@ EXPORT = f"{RESULTS}/export"
 MODES = SETTINGS.grid.mode
 FIGURES = layout.figures(MODES)
 
-# Once, not once a job: they read files.
+# These are computed once, not once per job, since they read files.
 ENCODER_TEXT = encoder_text(SETTINGS)
 DATA_TEXT = data_text(SETTINGS)
 SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
@@ -81,7 +81,7 @@ def results_of(targets):
 
 
 prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS), TIMED)
-# What runs ask of a machine or a cluster.
+# What runs demand of a machine or a cluster.
 RUN_RESOURCES = RunResources(
     SETTINGS, find_shape(SETTINGS, ENCODER), f"{RESULTS}/data/rows.json", SPLIT_KEY, local_files(SETTINGS)
 )

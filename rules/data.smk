@@ -5,12 +5,12 @@
 
 from bitsweep.workflow.rule_params import official_splits
 
-# The source's own splits besides the labelled rows.
+# The source's own validation and test splits, besides the labelled rows.
 OFFICIAL = [f"{RESULTS}/data/source/{split}.parquet" for split in official_splits(SETTINGS)]
 
 
 rule fetch_data:
-    """Takes the labelled rows, and the splits that the source has besides, from where they are."""
+    """Fetch the labelled rows from their source, and its own other splits where it has some."""
     input:
         local_files(SETTINGS),
     output:
@@ -32,7 +32,7 @@ rule fetch_data:
 
 
 rule fetch_encoder:
-    """Takes the pretrained encoder from its source into the one shape that later steps read."""
+    """Fetch the pretrained encoder from its source, in the one format that later steps read."""
     output:
         multiext(f"{ENCODER}/", *ENCODER_FILES),
     log:
@@ -48,7 +48,7 @@ rule fetch_encoder:
 
 
 rule split_data:
-    """Splits the labelled rows as the reference does; what the source has no split for is held out."""
+    """Split the labelled rows as the reference does; a split that the source lacks is held out."""
     input:
         labelled=rules.fetch_data.output.labelled,
         official=OFFICIAL,
@@ -73,7 +73,7 @@ rule split_data:
 
 
 rule tokenize_split:
-    """Tokenizes one split, once for all runs."""
+    """Tokenize one split, once for all runs."""
     input:
         rows=f"{RESULTS}/data/{{split}}.parquet",
         tokenizer=f"{ENCODER}/tokenizer.json",
@@ -100,7 +100,7 @@ rule tokenize_split:
 
 
 rule examine_data:
-    """Examines all splits, for the report alone: what cannot be used has stopped the rules before."""
+    """Examine all splits, for the report alone: rows that cannot be used have stopped earlier rules."""
     input:
         rows=expand(f"{RESULTS}/data/{{split}}.parquet", split=SPLITS),
         tokenizer=f"{ENCODER}/tokenizer.json",
@@ -108,7 +108,7 @@ rule examine_data:
         f"{RESULTS}/data/examination.json",
     log:
         f"{RESULTS}/logs/examine_data.log",
-    # Before any training, so that one can look at it.
+    # This runs before any training, so that one can look at the result.
     priority: 100
     conda:
         "../envs/bitsweep.yaml"
@@ -128,7 +128,7 @@ rule examine_data:
 
 
 rule check_mode:
-    """Checks for a mode what the config alone does not show, so that no mistake is found after its training."""
+    """Check for a mode what the config alone does not show, so that no mistake shows only after its training."""
     input:
         rows=rules.split_data.output.counts,
         encoder=multiext(f"{ENCODER}/", *ENCODER_FILES[:3]),
@@ -137,15 +137,15 @@ rule check_mode:
         f"{RESULTS}/checked/{{mode}}.txt",
     log:
         f"{RESULTS}/logs/check_mode/{{mode}}.log",
-    # Of all modes before the runs of any.
+    # All modes are checked before the runs of any.
     priority: 100
     conda:
         "../envs/bitsweep.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: RUN_RESOURCES.memory_mb({"batch_size": "8"}, attempt),
     params:
-        # The limits are no param, see jobs/environment.py. Where rows and limits are known, they are checked before any
-        # job (workflow/known_rows.py).
+        # The limits are no param: jobs/environment.py says why. Where rows and limits are known, they are checked
+        # before any job (workflow/known_rows.py).
         trains=lambda wildcards: canonical_json(SETTINGS.mode(wildcards.mode)),
         encoder=lambda wildcards, input: os.path.dirname(input.encoder[0]),
         max_length=SETTINGS.max_length,

@@ -6,12 +6,12 @@
 
 from bitsweep.workflow.rule_params import export_text
 
-# Modes that leave part of the encoder as it is: their runs can be taken home as that part alone.
+# Modes that leave part of the encoder as it is: of their runs, the trained part alone can be taken home.
 PARTIAL_MODES = [mode for mode in MODES if "all" not in SETTINGS.mode(mode).get("train", [])]
 
 
 rule export_mode:
-    """Writes a mode's selected run as a folder that transformers loads, and compares it with its evaluation."""
+    """Write a mode's selected run as a folder that transformers loads, and compare it with its evaluation."""
     input:
         selection=rules.select_runs.output[0],
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
@@ -50,7 +50,7 @@ rule export_mode:
 
 
 rule export_delta:
-    """Writes what a mode's selected run has beside the pretrained encoder."""
+    """Write what a mode's selected run adds to the pretrained encoder."""
     input:
         selection=rules.select_runs.output[0],
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
@@ -72,7 +72,7 @@ rule export_delta:
 
 
 rule export_card:
-    """Writes the model card of an exported classifier."""
+    """Write the model card of an exported classifier."""
     input:
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
         selection=rules.select_runs.output[0],
@@ -103,7 +103,7 @@ rule export_card:
 
 
 rule convert_mode:
-    """Writes an exported classifier as ONNX, checked in onnxruntime: for who has installed requirements-onnx.txt."""
+    """Write an exported classifier as ONNX, checked in onnxruntime; this takes what requirements-onnx.txt names."""
     input:
         classifier=rules.export_mode.output,
         test=f"{RESULTS}/tokens/test.safetensors",

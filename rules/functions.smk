@@ -1,4 +1,4 @@
-# Functions of the rules: files of many runs, and what depends on the targets of a call or on what it has made so far.
+# Functions of the rules: files of many runs, and files that depend on the targets of a call or on files made so far.
 
 from bitsweep.export.onnx_packages import need_onnx
 from bitsweep.workflow.layout import SUMMARY_TABLES
@@ -17,7 +17,7 @@ def study_runs(file, mode=None):
 
 
 def group_of_runs(wildcards):
-    """Let runs share a cluster's jobs, in a number that follows from how long they last, unless the profile says one."""
+    """Return the group of runs that share a cluster's jobs, as many as their time allows unless the profile sets it."""
     if CALL.is_local:
         return None
     at_once = max(1, CALL.cores // SETTINGS.training.threads)
@@ -26,7 +26,7 @@ def group_of_runs(wildcards):
 
 
 def study_files(wildcards=None):
-    """Return what the target `study` makes besides the report."""
+    """Return the files that the target `study` makes besides the report."""
     if not SETTINGS.study:
         refuse("study is missing from the config: add a section study with a list train_size.")
     tables = multiext(f"{REPORT}/tables/study.", *TABLE_FORMATS)
@@ -35,7 +35,7 @@ def study_files(wildcards=None):
 
 
 def study_of_report(wildcards):
-    """Return the study's files for the report, of which it is a part once it is asked for or has been made."""
+    """Return the study's files for the report, which shows the study once it is asked for or has been made."""
     made = os.path.exists(f"{STUDY}/summary.json")
     return study_files() if SETTINGS.study and ("study" in CALL.targets or made) else []
 
@@ -51,7 +51,7 @@ def reported_table(table):
 
 
 def onnx_files(wildcards=None):
-    """Return the files of the target `export_onnx`, where what it takes is installed."""
+    """Return the files of the target `export_onnx`, where the packages that it takes are installed."""
     try:
         need_onnx()
     except UserError as error:
@@ -67,10 +67,10 @@ def predictions(wildcards=None):
 
 
 def classifier_to_predict(wildcards):
-    """Return the files of the classifier that predicts; where its mode is chosen by the selection, only once it is."""
+    """Return the files of the classifier that predicts; where the selection chooses its mode, wait for that."""
     mode = REQUEST.mode
     if mode is None:
-        # In jobs that are submitted it is no checkpoint, and its file is there.
+        # In a submitted job choose_mode is no checkpoint, and its file is there already.
         choice = checkpoints.choose_mode.get() if CALL.is_first else rules.choose_mode
         with open(choice.output[0]) as file:
             mode = file.read().strip()

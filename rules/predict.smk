@@ -10,7 +10,7 @@ localrules:
 
 
 checkpoint choose_mode:
-    """Names the mode whose classifier predicts, the best on validation; only then its export is planned."""
+    """Name the mode whose classifier predicts, the best on validation. Its export is planned only after that."""
     input:
         rules.select_runs.output[0],
     output:
@@ -26,13 +26,13 @@ checkpoint choose_mode:
         "python -m scripts.choose_mode --selection {input:q} --metric {params.metric} --output {output:q} > {log:q} 2>&1"
 
 
-# With a checkpoint among its rules Snakemake plans the whole workflow in each job that it submits, not the job alone.
+# With a checkpoint among its rules Snakemake would plan the whole workflow in each job that it submits.
 if not CALL.is_first:
     forget_checkpoint(rules.choose_mode)
 
 
 rule predict_file:
-    """Predicts labels and calibrated probabilities beside the columns of a user's table."""
+    """Predict labels and calibrated probabilities beside the columns of a user's table."""
     input:
         # From functions, since Snakemake would look for wildcards in a path that is written here.
         table=lambda wildcards: REQUEST.input,

@@ -1,14 +1,14 @@
 # Tables, figures and prose.
 # Needs: data/examination.json, data/source/source.json, runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/, comparison.json, tokens/
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
-# What is marked by report() is in `snakemake --report`, under its category, with its caption from ../report/.
+# Files that are marked by report() are in `snakemake --report`, under its category, with its caption from ../report/.
 
 
 from bitsweep.workflow.rule_params import experiment_text
 
 
 rule describe_input:
-    """Shows what the encoder reads, token by token."""
+    """Show what the encoder reads, token by token."""
     input:
         rows=f"{RESULTS}/data/train.parquet",
         tokenizer=f"{ENCODER}/tokenizer.json",
@@ -35,7 +35,7 @@ rule describe_input:
 
 
 rule plot_heatmap:
-    """Draws a mode's validation accuracy over batch size and learning rate."""
+    """Draw a mode's validation scores over batch size and learning rate."""
     input:
         runs=rules.collect_runs.output.table,
         selection=rules.select_runs.output[0],
@@ -61,7 +61,7 @@ rule plot_heatmap:
 
 
 rule plot_learning_curves:
-    """Draws the validation accuracy of all runs over their epochs."""
+    """Draw the validation scores of all runs over their epochs."""
     input:
         epochs=rules.collect_runs.output.epochs,
         selection=rules.select_runs.output[0],
@@ -87,7 +87,7 @@ rule plot_learning_curves:
 
 
 rule plot_modes:
-    """Draws what the modes cost and reach, and the differences between them."""
+    """Draw what the modes cost and reach, and the differences between them."""
     input:
         f"{REPORT}/summary.json",
     output:
@@ -118,7 +118,7 @@ rule plot_modes:
 
 
 rule summarize:
-    """Puts the experiment's numbers into summary.json and the report's tables."""
+    """Put the experiment's numbers into summary.json and the report's tables."""
     input:
         runs=rules.collect_runs.output.table,
         selection=rules.select_runs.output[0],
@@ -140,7 +140,7 @@ rule summarize:
         "../envs/bitsweep.yaml"
     params:
         experiment=lambda wildcards: experiment_text(SETTINGS),
-        # No input: the commit that was taken makes nothing stale.
+        # This file is no input: the commit that was taken makes nothing stale.
         pinned=f"{ENCODER}/pinned.json",
         folder=lambda wildcards, output: os.path.dirname(output[0]),
         code=fingerprint("summarize"),
@@ -154,7 +154,7 @@ rule summarize:
 
 
 rule write_report:
-    """Writes the report as Markdown and as one HTML page."""
+    """Write the report as Markdown and as one HTML page."""
     input:
         rules.summarize.output,
         rules.describe_input.output,

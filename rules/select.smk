@@ -5,7 +5,7 @@
 
 
 rule collect_runs:
-    """Collects all runs into one table, their epochs into another, and their costs into a third."""
+    """Collect all runs into one table, their epochs into another, and their costs into a third."""
     input:
         runs_of(MODES, "result"),
         runs_of(MODES, "history"),
@@ -33,7 +33,7 @@ rule collect_runs:
 
 
 rule select_runs:
-    """Selects the best setting of every mode by the validation split."""
+    """Select the best setting of every mode by the validation split."""
     input:
         rules.collect_runs.output.table,
     output:
@@ -50,7 +50,7 @@ rule select_runs:
 
 
 rule price_selection:
-    """Estimates what picking the best epoch and setting of each mode adds to its validation score."""
+    """Estimate what picking the best epoch and setting of each mode adds to its validation score."""
     input:
         runs_of(MODES, "predictions"),
         table=rules.collect_runs.output.table,
@@ -71,10 +71,10 @@ rule price_selection:
 
 
 rule evaluate_mode:
-    """Evaluates a mode's selected run on the test split: the only rule of the sweep that reads it."""
+    """Evaluate a mode's selected run on the test split: the only rule of the sweep that reads it."""
     input:
         selection=rules.select_runs.output[0],
-        # The selection names the weights that it selected, so that other ones are another selection.
+        # The selection records the sums of the weights that it selected, so that other weights make another selection.
         weights=lambda wildcards: runs_of([wildcards.mode], "weights"),
         results=lambda wildcards: runs_of([wildcards.mode], "result"),
         encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
@@ -102,10 +102,10 @@ rule evaluate_mode:
 
 
 rule compare_modes:
-    """Computes the intervals of the test accuracies and of their differences."""
+    """Compute the intervals of the modes' test scores and of their differences."""
     input:
         scores=expand(rules.evaluate_mode.output.scores, mode=MODES),
-        # The scores carry the sums of the predictions.
+        # The scores record the sums of these files.
         predictions=expand(rules.evaluate_mode.output.predictions, mode=MODES),
     output:
         f"{RESULTS}/comparison.json",
@@ -127,7 +127,7 @@ rule compare_modes:
 
 
 rule confirm_runs:
-    """Fails, with the report written, where a run could not be trained: what is missing is not passed over in silence."""
+    """Fail, after the report is written, where a run could not be trained, so that a missing run is noticed."""
     input:
         rules.collect_runs.output.table,
     output:

@@ -17,7 +17,7 @@ localrules:
 use rule train_run as train_study_run with:
     input:
         **dict(rules.train_run.input.items()),
-        # Only where it leaves a setting to the selection.
+        # The selection is an input only where it decides the batch size or the learning rate.
         selection=lambda wildcards: (
             [rules.select_runs.output[0]] if SELECTED in (wildcards.batch_size, wildcards.learning_rate) else []
         ),
@@ -74,7 +74,7 @@ use rule confirm_runs as confirm_study with:
 
 
 rule evaluate_study:
-    """Evaluates a mode's selected runs of every size on the test split."""
+    """Evaluate a mode's selected runs of every size on the test split."""
     input:
         selection=rules.select_study.output[0],
         weights=lambda wildcards: study_runs("weights", wildcards.mode),
@@ -104,7 +104,7 @@ rule evaluate_study:
 
 
 rule summarize_study:
-    """Puts the study's numbers into its summary and its table."""
+    """Put the study's numbers into its summary and its table."""
     input:
         runs=rules.collect_study.output.table,
         selection=rules.select_study.output[0],
@@ -133,7 +133,7 @@ rule summarize_study:
 
 
 rule plot_size:
-    """Draws the test score of every mode over the size of its training set."""
+    """Draw the test score of every mode over the size of its training set."""
     input:
         rules.summarize_study.output.summary,
     output:

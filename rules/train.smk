@@ -4,7 +4,7 @@
 
 
 rule choose_precision:
-    """Decides once, for all runs of the experiment, where and in which number format they train."""
+    """Decide once, for all runs of the experiment, where and in which number format they train."""
     output:
         f"{RESULTS}/precision.json",
     log:
@@ -21,7 +21,7 @@ rule choose_precision:
 
 
 rule train_run:
-    """Trains one run and keeps the parameters that it trained, at the epoch with the best validation score."""
+    """Train one run and store the parameters that it trained, at the epoch with the best validation score."""
     input:
         encoder=multiext(f"{ENCODER}/", *MODEL_FILES),
         train=f"{RESULTS}/tokens/train.safetensors",
@@ -48,9 +48,10 @@ rule train_run:
         folder=lambda wildcards, output: os.path.dirname(output.result),
         # The study's runs may leave their setting to the selection.
         selection="",
-        # What computes the run's numbers, by which finished runs are found: not how jobs start, wait and report.
+        # Finished runs are found by this digest of the code that computes a run's numbers. How jobs start, wait and
+        # report is no part of it.
         trains=module_digest("bitsweep.training.run"),
-        # Among whose finished runs may be this one.
+        # The experiment's finished runs may include this one.
         results=lambda wildcards: RESULTS,
         code=fingerprint("train_run"),
     shell:

@@ -1,13 +1,13 @@
 """The jobs' programs: `python -m scripts.<name>`.
 
-While one imports, which takes seconds, Ctrl-C ends it without a word, as it ends other programs; then `errors.run`
-tells.
+While a program imports, which takes seconds, Ctrl-C ends it without a word, as it ends other programs. After that
+`jobs.entry.run` reports the interruption.
 """
 
 import signal
 import sys
 
-# Python's name of a module that it is still looking for: it is run, not imported. Where the signal is ignored, as in a
-# shell's background, it stays so.
+# `sys.argv[0]` is -m while Python looks for the module of a program: so one is about to run, and this is no import by
+# other code. Where the signal is ignored, as in a shell's background, it stays ignored.
 if sys.argv[0] == "-m" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Checks before a mode trains what the config alone does not show: sizes of splits, length, a step of training."""
+"""Check before a mode trains what the config alone does not show: sizes of splits, length, a step of training."""
 
 import argparse
 import json
@@ -16,11 +16,11 @@ from bitsweep.training.mode_check import check_mode
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", required=True, help="the mode")
-    parser.add_argument("--trains", required=True, type=json.loads, help="which parameters it trains, as JSON")
+    parser.add_argument("--trains", required=True, type=json.loads, help="which parameters the mode trains, as JSON")
     parser.add_argument("--rows", required=True, help="JSON file with the number of rows of each split")
     parser.add_argument("--limits", required=True, type=json.loads, help="the config's limit section, as JSON")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--max-length", required=True, type=int, help="maximum number of tokens of a text")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
     parser.add_argument("--output", required=True, help="text file to write")

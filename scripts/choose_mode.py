@@ -1,4 +1,4 @@
-"""Names the mode whose selected run predicts: the best on the validation split."""
+"""Name the mode whose selected run predicts: the best on the validation split."""
 
 import argparse
 
@@ -10,7 +10,7 @@ from bitsweep.jobs.entry import run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
-    parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--metric", required=True, help="the score that selects")
     parser.add_argument("--output", required=True, help="text file to write")
     arguments = parser.parse_args()
     write_text(arguments.output, f"{best_mode(read_json(arguments.selection), arguments.metric)}\n")

@@ -1,4 +1,4 @@
-"""Decides once an experiment on which device and in which number format its runs train."""
+"""Decide once per experiment on which device and in which number format its runs train."""
 
 import argparse
 

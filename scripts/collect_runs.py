@@ -1,4 +1,4 @@
-"""Collects the results, histories and costs of all runs into three tables."""
+"""Collect the results, histories and costs of all runs into three tables."""
 
 import argparse
 import json
@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--train-sizes", type=int, nargs="+", help="the study's sizes, where the runs are the study's")
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--validation", required=True, help="tokenized validation split, for its labels")
-    parser.add_argument("--table", required=True, help="CSV file to write: a row a run")
-    parser.add_argument("--epochs", required=True, help="CSV file to write: a row a run and epoch")
-    parser.add_argument("--costs", required=True, help="CSV file to write: a row a run, what it has cost")
+    parser.add_argument("--table", required=True, help="CSV file to write: one row per run")
+    parser.add_argument("--epochs", required=True, help="CSV file to write: one row per run and epoch")
+    parser.add_argument("--costs", required=True, help="CSV file to write: one row per run, with its costs")
     arguments = parser.parse_args()
     more = {"train_size": arguments.train_sizes} if arguments.train_sizes else {}
     labels = load_labels(arguments.validation)
@@ -32,19 +32,19 @@ def main() -> None:
         results[folder] = read_json(folder / RUN_FILES["result"])
         history = describe_epochs(folder, labels)
         row = describe_run(cell["mode"], path, results[folder], history)
-        # The study's own word for a run on all examples, too.
+        # The study gives a size to its runs on all examples, too.
         row["train_size"] = int(cell["train_size"]) if more else None
         rows.append(row)
         setting = {key: row[key] for key in CROSSED}
         histories.append(history.assign(**setting))
         cost = read_json(folder / RUN_FILES["costs"])
-        # For the requests of a cluster's jobs alone.
+        # This key is only for estimating what jobs request of a cluster.
         cost.pop("timed", None)
         costs.append({**setting, "path": path, **cost})
     check_alike(results)
     tables = [(pd.DataFrame(rows), arguments.table), (pd.concat(histories), arguments.epochs)]
     for table, path in [*tables, (pd.DataFrame(costs), arguments.costs)]:
-        # Only the study's runs have sizes of their own.
+        # Only the study's runs have training sets of several sizes.
         table = table if more else table.drop(columns="train_size")
         with whole_file(path) as part:
             table.to_csv(part, index=False)

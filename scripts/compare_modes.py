@@ -1,4 +1,4 @@
-"""Computes the intervals of the modes' test scores and of their differences, and tests these."""
+"""Compute the intervals of the modes' test scores and of their differences, and test the differences."""
 
 import argparse
 

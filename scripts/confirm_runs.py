@@ -1,4 +1,4 @@
-"""Confirms that all runs could be trained."""
+"""Confirm that all runs could be trained."""
 
 import argparse
 
@@ -11,7 +11,7 @@ from bitsweep.jobs.entry import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
+    parser.add_argument("--runs", required=True, help="CSV file with one row per run")
     parser.add_argument("--output", required=True, help="text file to write")
     arguments = parser.parse_args()
     runs = pd.read_csv(arguments.runs)
@@ -19,7 +19,7 @@ def main() -> None:
     if len(failed):
         first = failed.iloc[0]
         raise UserError(
-            f"{len(failed)} of {len(runs)} runs could not be trained, the report names them, and the next call tries "
+            f"{len(failed)} of {len(runs)} runs could not be trained; the report names them, and the next call tries "
             f"them again. The first is {first['mode']} at batch size {first['batch_size']}: {first['failed']}"
         )
     write_text(arguments.output, f"All {len(runs)} runs were trained.\n")

@@ -1,4 +1,4 @@
-"""Writes a mode's exported classifier as ONNX, checked in onnxruntime."""
+"""Write a mode's exported classifier as ONNX, checked in onnxruntime."""
 
 import argparse
 from pathlib import Path
@@ -14,7 +14,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="ONNX file to write")
     arguments = parser.parse_args()
     need_onnx()
-    # Whole, before anything imports parts of it: the conversion needs torch's compiler.
+    # Import all of torch before anything imports parts of it: the conversion needs torch's compiler.
     import torch  # noqa: F401
 
     from bitsweep.data.tokens import load_tokens

@@ -1,4 +1,4 @@
-"""Writes what the encoder reads, token by token, as a table."""
+"""Write what the encoder reads, token by token, as a table."""
 
 import argparse
 
@@ -13,7 +13,7 @@ from bitsweep.report.tables import save_table
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--max-length", required=True, type=int, help="maximum number of tokens of a text")
     parser.add_argument("--rows", required=True, help="Parquet file of the training split")
     parser.add_argument("--output", required=True, help="CSV file to write, with a Markdown and a LaTeX file beside it")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Evaluates a mode's selected run on the test split."""
+"""Evaluate a mode's selected run on the test split."""
 
 import argparse
 from pathlib import Path
@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--test", required=True, help="tokenized test split")
-    parser.add_argument("--gpu-percent", type=int, default=100, help="the share of a GPU that is taken")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of a GPU to take, in percent")
     parser.add_argument("--output", required=True, help="JSON file to write")
-    parser.add_argument("--predictions", required=True, help="CSV file to write: a row a test example and seed")
+    parser.add_argument("--predictions", required=True, help="CSV file to write: one row per test example and seed")
     arguments = parser.parse_args()
     selected = read_json(arguments.selection)[arguments.mode]
     if selected is None:
@@ -35,7 +35,7 @@ def main() -> None:
     with whole_file(arguments.predictions) as part:
         predictions.to_csv(part, index=False)
     if scores is not None:
-        # By this a reader of the scores knows whether the predictions are theirs.
+        # This sum shows a reader of the scores whether a file of predictions belongs to them.
         scores["predictions_sha256"] = sha256_file(arguments.predictions)
     write_json(arguments.output, scores)
 

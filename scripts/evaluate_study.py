@@ -1,4 +1,4 @@
-"""Evaluates a mode's selected runs of every size of the training-size study on the test split."""
+"""Evaluate a mode's selected runs of every size of the training-size study on the test split."""
 
 import argparse
 from pathlib import Path
@@ -20,12 +20,14 @@ def main() -> None:
     parser.add_argument("--runs", required=True, type=Path, help="folder of the study's runs")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--test", required=True, help="tokenized test split")
-    parser.add_argument("--gpu-percent", type=int, default=100, help="the share of a GPU that is taken")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of a GPU to take, in percent")
     parser.add_argument("--output", required=True, help="JSON file to write")
-    parser.add_argument("--predictions", required=True, help="CSV file to write: a row a size, seed and test example")
+    parser.add_argument(
+        "--predictions", required=True, help="CSV file to write, with one row per size, seed and example"
+    )
     arguments = parser.parse_args()
     test, scores, tables = load_tokens(arguments.test), {}, []
-    # One for all sizes: once CUDA is used, the process can be given no other GPU.
+    # All sizes share one GPU: once CUDA is in use, the process cannot take another.
     with gpu_slot(arguments.gpu_percent):
         for size, chosen in read_json(arguments.selection).items():
             selected = chosen[arguments.mode]
@@ -37,7 +39,7 @@ def main() -> None:
     columns = ["seed", "example", "label", "prediction", "train_size"]
     with whole_file(arguments.predictions) as part:
         (pd.concat(tables) if tables else pd.DataFrame(columns=columns)).to_csv(part, index=False)
-    # By this a reader of the scores knows whether the predictions are theirs.
+    # This sum shows a reader of the scores whether a file of predictions belongs to them.
     write_json(arguments.output, {"sizes": scores, "predictions_sha256": sha256_file(arguments.predictions)})
 
 

@@ -1,4 +1,4 @@
-"""Examines the rows of all splits that are used: sizes, labels, lengths in tokens, and what is doubtful."""
+"""Examine the rows of all splits that are used: sizes, labels, lengths in tokens, and what looks doubtful."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--rows", required=True, nargs=3, type=Path, help="Parquet files of the splits")
     parser.add_argument("--limits", required=True, type=json.loads, help="rows to take of each split, as JSON")
     parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--max-length", required=True, type=int, help="maximum number of tokens of a text")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--output", required=True, help="JSON file to write")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Writes the model card of an exported classifier."""
+"""Write the model card of an exported classifier."""
 
 import argparse
 import json

@@ -1,9 +1,9 @@
-"""Writes what a mode's selected run has beside the pretrained encoder: what it trained, and its head."""
+"""Write what a mode's selected run adds to the pretrained encoder: the parameters that it trained, and its head."""
 
 import argparse
 from pathlib import Path
 
-import torch  # noqa: F401  (whole, as in export_mode)
+import torch  # noqa: F401  (all of it, as in export_mode)
 
 from bitsweep.export.classifier import export_delta
 from bitsweep.files import read_json

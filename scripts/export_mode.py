@@ -1,11 +1,11 @@
-"""Exports a mode's selected run as a folder that transformers loads, calibrated and compared with its evaluation."""
+"""Export a mode's selected run as a folder that transformers loads, calibrated and compared with its evaluation."""
 
 import argparse
 import json
 from pathlib import Path
 
 import pandas as pd
-import torch  # noqa: F401  (whole: what loads a folder needs tensors without data)
+import torch  # noqa: F401  (all of it: loading a folder needs tensors without data)
 
 from bitsweep.data.tokens import load_tokens
 from bitsweep.export.classifier import export
@@ -18,14 +18,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", required=True, help="the mode")
     parser.add_argument("--label-names", required=True, type=json.loads, help="names of labels 0, 1, ..., as JSON")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--max-length", required=True, type=int, help="maximum number of tokens of a text")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--encoder", required=True, type=Path, help="folder of the prepared encoder")
     parser.add_argument("--validation", required=True, help="tokenized validation split")
     parser.add_argument("--test", required=True, help="tokenized test split")
     parser.add_argument("--predictions", required=True, help="CSV file that evaluate_mode wrote")
-    parser.add_argument("--gpu-percent", type=int, default=100, help="the share of a GPU that is taken")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of a GPU to take, in percent")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     splits = {name: load_tokens(getattr(arguments, name)) for name in ("validation", "test")}

@@ -1,4 +1,4 @@
-"""Fetches the labelled rows, and the official splits where there are some, as Parquet files of text and label."""
+"""Fetch the labelled rows, and the official splits where there are some, as Parquet files of text and label."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ def main() -> None:
     arguments = parser.parse_args()
     tables, described = fetch(arguments.data, arguments.labels, arguments.output / ".kept")
     for split, rows in tables.items():
-        # The training split is all that is labelled where the source has no other.
+        # Where the source has no other split, the training split is all of its labelled rows.
         save_rows(rows, arguments.output / f"{'labelled' if split == 'train' else split}.parquet")
         print(f"{split}: {len(rows)} labelled rows")
     write_json(arguments.output / "source.json", described)

@@ -1,4 +1,4 @@
-"""Fetches the pretrained encoder, from a folder or the Hub, and brings it into the one shape that later steps read."""
+"""Fetch the pretrained encoder, from a folder or the Hub, and bring it into the one format that later steps read."""
 
 import argparse
 import json
@@ -20,9 +20,9 @@ def main() -> None:
         from bitsweep.data.hub import pin_revision
         from bitsweep.model.hub_encoder import downloaded_encoder
 
-        # Beside the outputs and none of them, so that it outlives them when the job starts again.
-        kept = arguments.output / "pinned.json"
-        revision = pin_revision("encoder", source["name"], source["revision"], kept)
+        # This file lies beside the outputs and is none of them, so that it outlives them when the job starts again.
+        pin = arguments.output / "pinned.json"
+        revision = pin_revision("encoder", source["name"], source["revision"], pin)
         print(f"{source['name']} at {revision}", flush=True)
         with downloaded_encoder(source["name"], revision) as folder:
             prepare_encoder(folder, source["name"], arguments.output)

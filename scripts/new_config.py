@@ -1,6 +1,6 @@
-"""Writes a config for your own table: asks five questions, or takes their answers as flags.
+"""Write a config for your own table: ask five questions, or take their answers as flags.
 
-make new FILE=mine.csv TEXT=review LABEL=stars does the same. A few training steps tell how long a sweep will take.
+make new FILE=mine.csv TEXT=review LABEL=stars does the same. A few training steps show how long a sweep will take.
 """
 
 import argparse
@@ -37,7 +37,7 @@ DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
 
 
 def ask_all(arguments: argparse.Namespace) -> None:
-    """Fills in what was not given: by questions at a terminal, else by defaults, where there are any."""
+    """Fill in what was not given: by questions at a terminal, else by defaults, where there are any."""
     if not sys.stdin.isatty():
         missing = [flag for flag in FLAGS if not getattr(arguments, flag)]
         if missing:
@@ -67,19 +67,19 @@ def ask_all(arguments: argparse.Namespace) -> None:
             minutes = "How many minutes may the sweep take on this machine?"
             arguments.minutes = parse_minutes(ask(5, minutes, f"{DEFAULTS['minutes']:g}", parse_minutes))
     except (EOFError, KeyboardInterrupt):
-        raise UserError("The answers ended before the questions did: nothing was written.") from None
+        raise UserError("Not all questions were answered, so nothing was written: call again.") from None
 
 
 @contextmanager
 def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A prepared encoder's folder for the length of the block, and its section of the config."""
-    # Whole, before anything imports parts of it: what loads a model needs tensors without data.
+    """Yield a prepared encoder's folder, which lasts as long as the block, and its section of the config."""
+    # Import all of torch before anything imports parts of it: loading a model needs tensors without data.
     import torch  # noqa: F401
     from transformers.utils import logging
 
     from bitsweep.model.encoder import prepare_encoder
 
-    # That the head is drawn anew is meant, and nothing to tell.
+    # Otherwise transformers would warn that the head is drawn anew, which is intended.
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
@@ -99,8 +99,8 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
         yield Path(folder), {"source": "hub", "name": name, "revision": revision}
 
 
-def tell(survey: Survey, file: str) -> None:
-    """Says what was found in the table."""
+def print_survey(survey: Survey, file: str) -> None:
+    """Print what was found in the table."""
     print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
     for label, count in list(survey.labels.items())[:20]:
         print(f"  {label}: {count:,}")
@@ -111,7 +111,7 @@ def tell(survey: Survey, file: str) -> None:
 def fit(
     survey: Survey, splits: dict[str, int], encoder: Path, minutes: float, cores: int
 ) -> tuple[int, float, Plan, int]:
-    """The maximal length, the share of texts that it cuts, the plan that fits the time, and its bytes on the disk."""
+    """Return the maximal length, the share of texts that it cuts, a plan that fits the time, and its bytes on disk."""
     from bitsweep.data.tokenizer import encode, load_tokenizer
     from bitsweep.training.estimates import disk_bytes, sweep_seconds
     from bitsweep.training.measured_speed import fitting_modes, measure
@@ -130,8 +130,8 @@ def fit(
     max_length = choose_max_length(lengths, fits)
     cut = float((lengths > max_length).mean())
     print(
-        f"Texts have {np.median(lengths):.0f} tokens in the median, the longest of {len(lengths):,} has "
-        f"{lengths.max():,}: max_length {max_length} cuts {100 * cut:.1f} %."
+        f"The median text has {np.median(lengths):.0f} tokens, the longest of {len(lengths):,} has {lengths.max():,}: "
+        f"max_length {max_length} cuts {100 * cut:.1f} % of them."
     )
     print("Measuring a few training steps ...", flush=True)
     encodings = encode(load_tokenizer(encoder, max_length), survey.texts)
@@ -150,28 +150,28 @@ def main() -> None:
     parser.add_argument("--file", help="CSV, TSV, JSON lines or Parquet file of labelled texts")
     parser.add_argument("--text", help="its column of texts")
     parser.add_argument("--label", help="its column of labels")
-    parser.add_argument("--pair", help="its column of second texts, where texts come in pairs")
-    parser.add_argument("--encoder", help="folder or Hub name of the encoder (models/bert-tiny)")
-    parser.add_argument("--minutes", type=parse_minutes, help="minutes that the sweep may take here (10)")
-    parser.add_argument("--name", help="name of the experiment and its config (the file's)")
+    parser.add_argument("--pair", help="its column of second texts, for pairs of texts")
+    parser.add_argument("--encoder", help="folder or Hub name of the encoder (default: models/bert-tiny)")
+    parser.add_argument("--minutes", type=parse_minutes, help="minutes that the sweep may take here (default: 10)")
+    parser.add_argument("--name", help="name of the experiment and its config (default: the file's)")
     arguments = parser.parse_args()
     ask_all(arguments)
     check_file(arguments.file)
     check_encoder(arguments.encoder)
     survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
-    tell(survey, arguments.file)
+    print_survey(survey, arguments.file)
     splits = split_sizes(survey, arguments.file)
     if survey.rows < MIN_ROWS:
         train, validation, test = splits.values()
-        print(f"Note: of so few rows {train} train, {validation} validate and {test} test: scores are rough.")
-    # Last, so that a config of before hides nothing that is wrong with the table.
+        print(f"Note: of so few rows, {train} train, {validation} validate and {test} test, so scores will be rough.")
+    # This check comes last, so that an existing config does not hide a mistake in the table.
     name, cores = check_name(arguments.name, arguments.file), os.cpu_count() or 1
     with prepared_encoder(arguments.encoder) as (folder, encoder):
         max_length, cut, plan, disk = fit(survey, splits, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
     data |= {"pair": arguments.pair} if arguments.pair else {}
     target, text = Path("configs", f"{name}.yaml"), config_text(name, data, survey, encoder, max_length, cut, plan)
-    # What the sweep would refuse is told at once.
+    # Whatever the sweep would refuse is reported at once.
     load_settings(yaml.safe_load(text))
     with whole_file(target, lasting=False) as part:
         part.write_text(text, encoding="utf-8")
@@ -179,13 +179,14 @@ def main() -> None:
     used = f"{plan.train_limit:,} of its rows train (limit.train)" if plan.train_limit else "all rows are used"
     print(f"Wrote {target}: {runs} runs, {used}.")
     print(
-        f"On {cores} cores here: some {spell_seconds(plan.seconds)}, and up to {disk / 1e6:,.0f} MB in results/{name}/."
+        f"On {cores} cores here it takes some {spell_seconds(plan.seconds)}, and up to {disk / 1e6:,.0f} MB in "
+        f"results/{name}/."
     )
-    # Of the last minute, by the system: this program's own steps are among them.
+    # The system's load of the last minute, without the one core that this program's own steps keep busy.
     if (busy := min(os.getloadavg()[0] - 1, cores)) > 0.5:
-        print(f"Other programs keep {busy:.1f} of the cores busy: while they do, it takes longer.")
+        print(f"Other programs keep {busy:.1f} of the cores busy: meanwhile the sweep takes longer.")
     if plan.seconds > 60 * arguments.minutes:
-        print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs in it.")
+        print(f"That is more than {arguments.minutes:g} minutes: lower limit.train, max_length or epochs there.")
     print(f"Next: .venv/bin/snakemake --cores all --configfile {target}")
 
 

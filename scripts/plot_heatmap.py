@@ -1,4 +1,4 @@
-"""Draws a mode's validation accuracy over batch size and learning rate."""
+"""Draw a mode's validation scores over batch size and learning rate."""
 
 import argparse
 
@@ -13,9 +13,9 @@ from bitsweep.report.figures import heat_map, save_chart
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mode", required=True, help="the mode")
-    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
+    parser.add_argument("--runs", required=True, help="CSV file with one row per run")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
-    parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--metric", required=True, help="the score that selects")
     parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     selected = read_json(arguments.selection)[arguments.mode]

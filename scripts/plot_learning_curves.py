@@ -1,4 +1,4 @@
-"""Draws the validation accuracy of all runs over their epochs."""
+"""Draw the validation scores of all runs over their epochs."""
 
 import argparse
 
@@ -12,9 +12,9 @@ from bitsweep.report.figures import learning_curves, save_chart
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", required=True, help="CSV file with a row a run and epoch")
+    parser.add_argument("--epochs", required=True, help="CSV file with one row per run and epoch")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
-    parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--metric", required=True, help="the score that selects")
     parser.add_argument("--output", required=True, help="SVG file to write, with a PNG and a JSON file beside it")
     arguments = parser.parse_args()
     metric = (f"validation_{arguments.metric}", METRIC_NAMES[arguments.metric])

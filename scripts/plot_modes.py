@@ -1,4 +1,4 @@
-"""Draws the modes' test scores against what they cost, and the differences between them."""
+"""Draw the modes' test scores against what they cost, and the differences between them."""
 
 import argparse
 

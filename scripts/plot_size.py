@@ -1,4 +1,4 @@
-"""Draws the test score of every mode over the size of its training set."""
+"""Draw the test score of every mode over the size of its training set."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Estimates for every mode what picking its best epoch and setting adds to its validation score."""
+"""Estimate for every mode what picking its best epoch and setting adds to its validation score."""
 
 import argparse
 from pathlib import Path
@@ -14,8 +14,8 @@ from bitsweep.selection.selection_bias import selection_price
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--metric", required=True, help="what selects")
-    parser.add_argument("--table", required=True, help="CSV file with a row a run")
+    parser.add_argument("--metric", required=True, help="the score that selects")
+    parser.add_argument("--table", required=True, help="CSV file with one row per run")
     parser.add_argument("--runs", required=True, type=Path, help="folder of the runs")
     parser.add_argument("--validation", required=True, help="tokenized validation split, for its labels")
     parser.add_argument("--output", required=True, help="JSON file to write")

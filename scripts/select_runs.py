@@ -1,4 +1,4 @@
-"""Selects the best run of every mode by the validation split."""
+"""Select the best run of every mode by the validation split."""
 
 import argparse
 
@@ -11,13 +11,13 @@ from bitsweep.selection.select import select
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
-    parser.add_argument("--metric", required=True, help="what selects")
+    parser.add_argument("--runs", required=True, help="CSV file with one row per run")
+    parser.add_argument("--metric", required=True, help="the score that selects")
     parser.add_argument("--output", required=True, help="JSON file to write")
     arguments = parser.parse_args()
     runs = pd.read_csv(arguments.runs)
     if "train_size" in runs:
-        # The study's: for every size of its own.
+        # The runs are the study's: every size has a selection of its own.
         selection = {str(size): select(part, arguments.metric) for size, part in runs.groupby("train_size")}
     else:
         selection = select(runs, arguments.metric)

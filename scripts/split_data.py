@@ -1,4 +1,4 @@
-"""Splits the labelled rows into training, validation and test rows."""
+"""Split the labelled rows into training, validation and test rows."""
 
 import argparse
 from pathlib import Path
@@ -17,12 +17,12 @@ def main() -> None:
     parser.add_argument("--official", nargs="*", default=[], help="Parquet files of the source's own other splits")
     parser.add_argument("--held-out", required=True, type=float, help="share of the labelled rows held out")
     parser.add_argument("--seed", required=True, type=int, help="seed of the split")
-    parser.add_argument("--stratified", action="store_true", help="hold out so that labels keep their shares")
-    parser.add_argument("--rows-of", default="", help="name of the data and the split, noted beside the sizes")
+    parser.add_argument("--stratified", action="store_true", help="give held-out rows the labels' shares")
+    parser.add_argument("--rows-of", default="", help="short name of the data and the split, recorded beside the sizes")
     parser.add_argument("--output", required=True, type=Path, help="folder to write the splits and their sizes to")
     arguments = parser.parse_args()
     official = {Path(path).stem: pd.read_parquet(path) for path in arguments.official}
-    # Of a data set on the Hub whose splits were looked for, those that it lacks are empty.
+    # Where the splits of a data set on the Hub had to be looked for, those that it lacks are empty.
     official = {split: rows for split, rows in official.items() if len(rows)}
     parts = split_rows(
         pd.read_parquet(arguments.labelled), official, arguments.held_out, arguments.seed, arguments.stratified

@@ -1,4 +1,4 @@
-"""Puts an experiment's numbers together: summary.json, and the report's tables as CSV, Markdown and LaTeX."""
+"""Put an experiment's numbers together: summary.json, and the report's tables as CSV, Markdown and LaTeX."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.data.examination import data_table, find_doubts, tell_left_out
+from bitsweep.data.examination import data_table, describe_left_out, find_doubts
 from bitsweep.data.provenance import add_commit, add_source
 from bitsweep.data.tokens import count_examples
 from bitsweep.files import read_json, write_json
@@ -19,8 +19,8 @@ from bitsweep.report.summary import summarize
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", required=True, type=json.loads, help="what the config says, as JSON")
-    parser.add_argument("--runs", required=True, help="CSV file with a row a run")
-    parser.add_argument("--costs", required=True, help="CSV file with a row a run, what it has cost")
+    parser.add_argument("--runs", required=True, help="CSV file with one row per run")
+    parser.add_argument("--costs", required=True, help="CSV file with one row per run, with its costs")
     parser.add_argument("--selection", required=True, help="JSON file that select_runs wrote")
     parser.add_argument("--prices", required=True, help="JSON file that price_selection wrote")
     parser.add_argument("--evaluations", required=True, nargs="+", help="JSON files that evaluate_mode wrote")
@@ -52,7 +52,7 @@ def main() -> None:
     add_source(experiment, source)
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     examination = read_json(arguments.examination)
-    doubts = [*tell_left_out(source["files"]), *find_doubts(examination, names)]
+    doubts = [*describe_left_out(source["files"]), *find_doubts(examination, names)]
     summary["data"] = {**examination, **source, "doubts": doubts}
     write_json(arguments.output / "summary.json", summary)
     made = {

@@ -1,4 +1,4 @@
-"""Puts the training-size study's numbers together: its summary, and its table as CSV, Markdown and LaTeX."""
+"""Put the training-size study's numbers together: its summary, and its table as CSV, Markdown and LaTeX."""
 
 import argparse
 
@@ -13,13 +13,13 @@ from bitsweep.selection.training_size import study_table, summarize_study
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--modes", required=True, nargs="+", help="the modes")
-    parser.add_argument("--metric", required=True, help="what selects")
-    parser.add_argument("--runs", required=True, help="CSV file with a row a run of the study")
+    parser.add_argument("--metric", required=True, help="the score that selects")
+    parser.add_argument("--runs", required=True, help="CSV file with one row per run of the study")
     parser.add_argument("--selection", required=True, help="JSON file of the study's selection")
     parser.add_argument("--scores", required=True, nargs="+", help="the modes' scores, in the same order")
     parser.add_argument("--predictions", required=True, nargs="+", help="the modes' predictions, in the same order")
     parser.add_argument("--summary", required=True, help="JSON file to write")
-    parser.add_argument("--table", required=True, help="CSV file to write, others go beside it")
+    parser.add_argument("--table", required=True, help="CSV file to write, with a Markdown and a LaTeX file beside it")
     arguments = parser.parse_args()
     scores = {mode: read_json(path)["sizes"] for mode, path in zip(arguments.modes, arguments.scores, strict=True)}
     tables = map(pd.read_csv, arguments.predictions)

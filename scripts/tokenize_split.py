@@ -1,4 +1,4 @@
-"""Tokenizes one split, once for all runs that read it."""
+"""Tokenize one split, once for all runs that read it."""
 
 import argparse
 import json
@@ -18,14 +18,14 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="name of the split: train, validation or test")
     parser.add_argument("--limit", required=True, type=json.loads, help="rows to take from its start, or null for all")
     parser.add_argument("--encoder", required=True, help="folder of the prepared encoder")
-    parser.add_argument("--max-length", required=True, type=int, help="tokens of a text at most")
+    parser.add_argument("--max-length", required=True, type=int, help="maximum number of tokens of a text")
     parser.add_argument("--labels", required=True, type=int, help="number of classes")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
     rows = pd.read_parquet(arguments.rows)
     check_limit(len(rows), arguments.limit, arguments.split)
     rows = rows.iloc[: arguments.limit]
-    # What cannot train or select stops the work before any training. The test split does neither.
+    # Rows that cannot train or select stop the work before any training. The test split does neither.
     if arguments.split != "test":
         check_classes(rows["label"], arguments.labels, arguments.split, arguments.limit)
     encodings = encode(load_tokenizer(arguments.encoder, arguments.max_length), texts_of(rows))

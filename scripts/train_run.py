@@ -1,4 +1,4 @@
-"""Trains one run of the grid and writes its history, result, costs, validation predictions and trained parameters.
+"""Train one run of the grid and write its history, result, costs, validation predictions and trained parameters.
 
 A run that was trained before from the same settings, data, encoder and code is taken as it was stored; one that was
 interrupted goes on at its checkpoint.
@@ -36,9 +36,9 @@ def main() -> None:
     parser.add_argument("--precision", required=True, help="JSON file that choose_precision wrote")
     parser.add_argument("--selection", help="JSON file of the selection that decides what is null in the recipe")
     parser.add_argument("--mode", help="the mode's name in the selection")
-    parser.add_argument("--results", type=Path, help="folder of the experiment, whose finished runs may be this one's")
-    parser.add_argument("--timed", help="what the run's time follows from, as a short name, for costs.json")
-    parser.add_argument("--gpu-percent", type=int, default=100, help="the run's share of a GPU that runs share")
+    parser.add_argument("--results", type=Path, help="the experiment's folder, which may have this run already")
+    parser.add_argument("--timed", help="short name for all that the run's time depends on, for costs.json")
+    parser.add_argument("--gpu-percent", type=int, default=100, help="share of a GPU to take, in percent")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")
     arguments = parser.parse_args()
     folder = arguments.output
@@ -70,8 +70,8 @@ def main() -> None:
         except UserError as raised:
             error = str(raised)
         if error:
-            # Out of the handler, which keeps alive what has filled the memory. The sweep goes on, and the report tells
-            # of it; the next call of Snakemake tries the run again.
+            # This is not in the handler, whose exception keeps alive what has filled the memory. The sweep goes on, and
+            # the report names the failure; the next call of Snakemake tries the run again.
             print(f"Error: {error}")
             write_failed(folder, sources, error)
             return

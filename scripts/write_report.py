@@ -1,4 +1,4 @@
-"""Writes the report as Markdown and as an HTML page that opens without a network."""
+"""Write the report as Markdown and as an HTML page that opens without a network."""
 
 import argparse
 from pathlib import Path
@@ -22,7 +22,7 @@ def main() -> None:
     summary, study = read_json(folder / "summary.json"), arguments.study and read_json(arguments.study)
     names = [*TABLES, *(["study"] if study else [])]
     made = {name: pd.read_csv(folder / "tables" / f"{name}.csv") for name in names}
-    # Texts, tokens and labels such as "null" and "NA" are what they are.
+    # In these tables "null" and "NA" are texts, tokens or labels, not missing values.
     for name in ("data", "encoder_input", "confusion"):
         made[name] = pd.read_csv(folder / "tables" / f"{name}.csv", keep_default_na=False)
     markdown = compose(summary, made, study)

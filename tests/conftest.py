@@ -18,8 +18,8 @@ from tests.helpers.workspace import ROOT, Workspace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts first what mostly waits, so that in another process of pytest-xdist other tests run meanwhile."""
-    items.sort(key=lambda item: item.get_closest_marker("slurm") is None)
+    """Put first what lasts longest, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: [bool(item.get_closest_marker(name)) for name in ("slurm", "crash")], reverse=True)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which the small experiment has run. Tests read it and leave it as it is."""
+    """Return a workspace in which the small experiment has run. Tests read it and leave it as it is."""
     with shared_folder(tmp_path_factory, "finished") as (folder, made):
         if made:
             return Workspace(folder, made=True)
@@ -64,7 +64,7 @@ def exported_by() -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def exported(finished: Workspace, exported_by: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy of the finished workspace, its classifiers exported and a table predicted. Tests leave it as it is."""
+    """Return a copy of the finished workspace with exports and a predicted table. Tests leave it as it is."""
     with shared_folder(tmp_path_factory, "exported") as (folder, made):
         if made:
             return Workspace(folder, made=True)
@@ -85,14 +85,14 @@ def results(finished: Workspace) -> Path:
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of the small experiment."""
+    """Return the settings of the small experiment."""
     monkeypatch.chdir(ROOT)
     return load_settings(yaml.safe_load((ROOT / "configs" / "small.yaml").read_text()))
 
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded encoder, prepared as runs read it."""
+    """Return the embedded encoder, prepared as runs read it."""
     from bitsweep.model.encoder import prepare_encoder
 
     folder = tmp_path_factory.mktemp("encoder")

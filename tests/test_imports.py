@@ -27,7 +27,7 @@ MAY_IMPORT = {
 
 
 def package_of(module: str) -> str:
-    """The package below bitsweep that a module lies in, such as `model` of bitsweep.model.fast.dropout."""
+    """Return the package below bitsweep that a module lies in, such as `model` of bitsweep.model.fast.dropout."""
     parts = module.split(".")
     return parts[1] if len(parts) > 2 else "bitsweep"
 
@@ -37,7 +37,7 @@ def module_name(path: Path) -> str:
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The dotted names of all local modules that a file imports, wherever in it."""
+    """Return the dotted names of all local modules that a file imports, wherever in it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] in ("bitsweep", "scripts"))

@@ -1,4 +1,4 @@
-"""What can be seen of a config's data before anything is read: columns, splits, files and packages."""
+"""Checks of a config's data before anything is read: of columns, splits, files and packages."""
 
 import importlib.metadata
 from itertools import combinations
@@ -22,13 +22,13 @@ def check_data(settings: Settings) -> None:
         )
     if settings.metric == "f1" and len(settings.label_names) > 2:
         raise UserError(
-            f"metric is 'f1', which is that of label 1, but there are {len(settings.label_names)} labels: set it to "
+            f"metric is 'f1', the F1 of label 1 alone, but there are {len(settings.label_names)} labels: set it to "
             "macro_f1."
         )
     for key, values in (("label_names", settings.label_names), ("data.values", data.values or [])):
         twice = [value for index, value in enumerate(values) if str(value) in map(str, values[:index])]
         if twice:
-            raise UserError(f"{key} has {twice[0]!r} more than once: remove it, or give another.")
+            raise UserError(f"{key} has {twice[0]!r} more than once: remove the duplicate, or change it.")
     if isinstance(data, Columns):
         check_columns_differ(data)
     if isinstance(data, PackageData):
@@ -49,7 +49,7 @@ def check_columns_differ(data: Columns) -> None:
 
 
 def check_places_differ(data: FilesData | HubData) -> None:
-    """Raises UserError where two splits are the same file, so that scores would be on what has trained."""
+    """Raise UserError where two splits are the same file, since scores would then be of rows that trained."""
     hub = isinstance(data, HubData)
     if hub and data.configuration and not any(finds_splits(place) for place in (data.train, *given_splits(data))):
         raise UserError(
@@ -83,7 +83,7 @@ def check_package(data: PackageData) -> None:
 
 
 def check_installed(package: str, version: str, file: str, section: str, key: str, option: str = "") -> None:
-    """Raises UserError where a package is not installed in this version, or lacks a file that `section.key` names.
+    """Raise UserError where a package is not installed in this version, or lacks a file that `section.key` names.
 
     `option` is one of pip's, for the remedy.
     """
@@ -102,7 +102,7 @@ def check_installed(package: str, version: str, file: str, section: str, key: st
 
 
 def check_files(data: FilesData) -> None:
-    """Checks what can be seen of the files without reading them; addresses are read when they are fetched."""
+    """Check what can be seen of the files without reading them; addresses are read when they are fetched."""
     for split, place in data.places().items():
         key = f"data.{split}"
         if is_address(place):
@@ -110,20 +110,23 @@ def check_files(data: FilesData) -> None:
             check_kind(place, key)
             continue
         if set(place) & set("{}"):
-            # Snakemake would take them for wildcards.
-            raise UserError(f"{key} is {place!r}, but Snakemake keeps braces to itself: rename the file or folder.")
+            raise UserError(f"{key} is {place!r}, but Snakemake reads braces as wildcards: rename the file or folder.")
         if "://" in place:
             raise UserError(f"{key} is {place!r}: set it to a path, or to an address that begins with https://.")
         path = Path(place)
         try:
             there, folder = path.exists(), path.is_dir()
         except OSError as error:
-            raise UserError(f"{key} is {place!r}, which cannot be read ({error.strerror}).") from None
+            raise UserError(
+                f"{key} is {place!r}, which cannot be read ({error.strerror}): correct the path or its permissions."
+            ) from None
         if not there:
             hint = "write the folder that ~ stands for" if place.startswith("~") else "correct the path"
             raise UserError(f"{key} is {place!r}, but there is no such file in {Path.cwd()}: {hint}.")
         if folder and data.pair:
-            raise UserError(f"{key} is {place!r}, a folder, which has no pairs of texts: remove data.pair.")
+            raise UserError(
+                f"{key} is {place!r}, a folder, but folders hold no pairs of texts: name a file, or remove data.pair."
+            )
         if not folder:
             check_kind(place, key)
         peek_label(data, split)
@@ -132,29 +135,31 @@ def check_files(data: FilesData) -> None:
 def check_address(address: str, key: str) -> None:
     try:
         parts = urlsplit(address)
-        # Which is read when asked for.
+        # `port` is parsed only here, and raises ValueError where it is no port.
         wrong = None if parts.hostname and parts.port != 0 else "it names no host"
     except ValueError as error:
         wrong = str(error)
     if wrong:
-        raise UserError(f"{key} is {address!r}, which is no address ({wrong}): correct it, or set the key to a path.")
+        raise UserError(
+            f"{key} is {address!r}, which is not a valid address ({wrong}): correct it, or set the key to a path."
+        )
 
 
 def check_kind(place: str, key: str) -> None:
     if suffix_of(place) is None:
         raise UserError(
-            f"{key} is {place!r}, of no kind that can be read: name a file that ends in one of {', '.join(SUFFIXES)}."
+            f"{key} is {place!r}, of a kind that cannot be read: name a file that ends in one of {', '.join(SUFFIXES)}."
         )
 
 
 def peek_label(data: FilesData, split: str) -> object:
-    """The first label in a local file or folder, whose columns are checked by the way."""
+    """Return the first label in a local file or folder, and check its columns in passing."""
     place = data.places()[split]
     suffix = None if Path(place).is_dir() else suffix_of(place)
     return peek(place, f"{place} (data.{split})", column_names(data), suffix)
 
 
 def column_names(data: Columns) -> dict[str, str]:
-    """The columns to read, by their keys."""
+    """Return the columns to read, by their keys."""
     columns = {"text": data.text, "label": data.label, "pair": data.pair}
     return {key: column for key, column in columns.items() if column}

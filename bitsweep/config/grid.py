@@ -1,4 +1,4 @@
-"""The grid as a table of runs, each with one canonical spelling that is its path."""
+"""The grid as a table of runs, each with one canonical spelling, which is its path."""
 
 import itertools
 
@@ -14,7 +14,7 @@ def spell(value: int | float | str) -> str:
 
 
 def table_of_runs(grids: dict[str, dict[str, list]], **more: list) -> pd.DataFrame:
-    """One row a run, columns mode, batch_size, learning_rate, seed and those of `more`, all as they stand in paths.
+    """Return one row per run: mode, batch_size, learning_rate, seed and the columns of `more`, all as spelled in paths.
 
     `grids` has for each mode a list of values under each of these names; `more` is crossed with all of them.
     """
@@ -27,5 +27,5 @@ def table_of_runs(grids: dict[str, dict[str, list]], **more: list) -> pd.DataFra
 
 
 def run_path(run: dict[str, str]) -> str:
-    """A run's folder, as Snakemake's Paramspace names it."""
+    """Return a run's folder, as Snakemake's Paramspace names it."""
     return "/".join(f"{name}~{value}" for name, value in run.items())

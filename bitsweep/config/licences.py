@@ -1,4 +1,4 @@
-"""The licences of data and encoders, as far as what is at hand tells them."""
+"""The licences of data and encoders, as far as they are known without a network."""
 
 import importlib.metadata
 from pathlib import Path
@@ -9,7 +9,7 @@ from bitsweep.config.settings import FolderEncoder, PackageData, Settings
 
 
 def licences_of(settings: Settings) -> dict[str, str | None]:
-    """The licences of `data` and `encoder`; None where they are not known without a network."""
+    """Return the licences of `data` and `encoder`; None where they are not known without a network."""
     data, encoder = settings.data, settings.encoder
     return {
         "data": licence_of_package(data.package) if isinstance(data, PackageData) else None,
@@ -18,15 +18,15 @@ def licences_of(settings: Settings) -> dict[str, str | None]:
 
 
 def licence_of_package(package: str) -> str | None:
-    """The licence that an installed package's metadata names, in their newer or their older field."""
+    """Return the licence that an installed package's metadata names, in its newer or its older field."""
     metadata = importlib.metadata.metadata(package)
     licence = metadata.get("License-Expression") or metadata.get("License")
-    # Some give the whole text.
+    # Some packages give the whole text of their licence.
     return licence.splitlines()[0].strip() if licence else None
 
 
 def licence_of_folder(folder: Path) -> str | None:
-    """The licence that an encoder's model card names in its front matter."""
+    """Return the licence that an encoder's model card names in its front matter."""
     card = folder / "README.md"
     if not card.is_file():
         return None

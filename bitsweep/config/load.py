@@ -1,4 +1,4 @@
-"""From a config to its settings: checked before anything runs, each mistake told in a sentence."""
+"""The way from a config to its settings, which are checked before anything runs; each mistake gets a sentence."""
 
 import difflib
 from pathlib import Path
@@ -18,8 +18,8 @@ def load_settings(config: dict) -> Settings:
     """Check a config; raise UserError with a sentence for each thing that is wrong with it."""
     if "pretrain" in config:
         raise UserError(
-            "pretrain is not a key of an experiment's config: keep it in one of its own, and call snakemake "
-            "--snakefile pretraining/Snakefile --configfile with that."
+            "pretrain is not a key of an experiment's config: put it into a config of its own, and call "
+            "snakemake --snakefile pretraining/Snakefile --configfile with that one."
         )
     try:
         settings = Settings.model_validate(config)
@@ -49,7 +49,7 @@ def check_grid(settings: Settings) -> None:
 def check_modes(settings: Settings) -> None:
     for name in settings.modes:
         if name.lower() in NO_NAMES:
-            raise UserError(f"modes.{name} is a word that tables take for no name: give the mode another one.")
+            raise UserError(f"modes.{name} is a word that tables do not read as a name: give the mode another one.")
     defined = {name for name, mode in settings.modes.items() if mode.definition()}
     known = [*BUILT_IN, *sorted(defined)]
     for index, name in enumerate(settings.grid.mode):
@@ -63,7 +63,9 @@ def check_modes(settings: Settings) -> None:
             key = next(iter(mode.definition()))
             raise UserError(f"modes.{name}.{key} changes the built-in mode {name}: give your mode another name.")
         if name not in known:
-            raise UserError(f"modes.{name} is no built-in mode and has no train: say there which parameters train.")
+            raise UserError(
+                f"modes.{name} is not a built-in mode and has no key train: say there which parameters train."
+            )
         for part in mode.train or ():
             # A parameter's name has dots.
             if part not in KINDS and not set(part) & set("*?[."):
@@ -72,7 +74,7 @@ def check_modes(settings: Settings) -> None:
                 raise UserError(f"modes.{name}.train has {part!r}, which is no kind of parameters: {hint}")
         if mode.random and (mode.train or mode.lora):
             raise UserError(f"modes.{name}.random is {mode.random!r}: remove it, or remove train and lora beside it.")
-        # Low-rank updates are no entries of the encoder's parameters.
+        # A mode with low-rank updates is no choice: they are not among the encoder's parameters.
         choices = [other for other in known if settings.mode_as_written(other).keys() == {"train"}]
         if mode.random and mode.random not in choices:
             raise UserError(f"modes.{name}.random is {mode.random!r}: set it to one of {', '.join(choices)}.")
@@ -82,18 +84,18 @@ def check_study(settings: Settings) -> None:
     limit = settings.limit.train
     if settings.study and limit and settings.study.train_size[-1] > limit:
         raise UserError(
-            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove it, or raise "
-            "the limit."
+            f"study.train_size has {settings.study.train_size[-1]}, but limit.train is {limit}: remove that size, "
+            "or raise the limit."
         )
 
 
 def name_values(settings: Settings) -> Settings:
-    """The settings with `label_names` for the values of the label column, where a local file has them there."""
+    """Return the settings, with `label_names` as `data.values` where a local file has names in its label column."""
     data = settings.data
     if not isinstance(data, FilesData) or data.values or is_address(data.train):
         return settings
     first = peek_label(data, "train")
-    # Where the names are numbers, their order tells what they stand for.
+    # A number that is not itself a name stands for the name at that place, counted from 0.
     if first in (None, "") or (is_number(first) and str(first) not in settings.label_names):
         return settings
     return settings.model_copy(update={"data": data.model_copy(update={"values": settings.label_names})})

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a config, as sentences that name the key, the value and the remedy."""
+"""Sentences for what pydantic finds wrong with a config; each names the key, the value and the remedy."""
 
 import difflib
 
@@ -29,7 +29,7 @@ BRANCHES = {
 
 
 def describe_key(location: tuple) -> str:
-    """`("grid", "batch_size", 0)` as `grid.batch_size[0]`; the names of a union's branches are left out."""
+    """Spell `("grid", "batch_size", 0)` as `grid.batch_size[0]`; the names of a union's branches are left out."""
     text = ""
     for index, part in enumerate(location):
         if isinstance(part, int):
@@ -40,7 +40,7 @@ def describe_key(location: tuple) -> str:
 
 
 def known_keys(location: tuple) -> list[str]:
-    """The keys that stand where an unknown key was found."""
+    """Return the keys that are allowed where an unknown key was found."""
     optional = {"study": Study}
     if len(location) == 1:
         section = Settings
@@ -59,14 +59,14 @@ def shorten(value: object) -> str:
 
 
 def explain(detail: dict) -> str:
-    """One of pydantic's errors as a sentence that names the key, the value and the remedy."""
+    """Return one of pydantic's errors as a sentence that names the key, the value and the remedy."""
     location, kind, context = detail["loc"], detail["type"], detail.get("ctx", {})
     key, value = describe_key(location), shorten(detail["input"])
     if kind == "missing":
         return f"{key} is missing from the config: add it (config.schema.json describes it)."
     if kind == "extra_forbidden":
         known = known_keys(location)
-        # What `predict` takes on the command line may be mistyped there.
+        # It may be a key that `predict` takes on the command line, mistyped.
         near_to = [*known, "input", "output"] if len(location) == 1 else known
         near = difflib.get_close_matches(str(location[-1]), near_to, n=1, cutoff=0.5)
         remedy = f"did you mean {near[0]}?" if near else f"remove it, or use one of {', '.join(known)}."
@@ -78,9 +78,7 @@ def explain(detail: dict) -> str:
     if kind == "union_tag_invalid":
         return f"{key}.source is {context['tag']!r}: set it to one of {context['expected_tags']}."
     if location == ("data", "glue", "task") and detail["input"] == "stsb":
-        return (
-            f"data.task is 'stsb', which is regression, and BitSweep classifies: set it to one of {', '.join(TASKS)}."
-        )
+        return f"data.task is 'stsb', a regression, and BitSweep only classifies: set it to one of {', '.join(TASKS)}."
     requirements = {
         "int_type": "a whole number",
         "float_type": "a number, such as 3e-4",

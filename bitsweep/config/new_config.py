@@ -1,4 +1,4 @@
-"""A config for a user's own table: its grid fits the time there is, its texts and labels are the table's."""
+"""The config that `make new` writes for a user's own table, with a grid that fits the time that there is."""
 
 import re
 from collections.abc import Callable
@@ -10,21 +10,22 @@ import yaml
 from bitsweep.data.table_survey import Survey
 from bitsweep.number_format import spell_number
 
-# Beside `full`: what trains, and why its learning rates are others. The head is for encoders without biases.
+# The modes beside `full`: what trains, and why the learning rates differ. The head is for encoders without biases.
 SMALL_MODES = {
-    "bitfit": ("only the bias terms do", "BitFit wants larger learning rates."),
-    "head": ("only the classifier on top of the encoder does", "The head alone wants larger learning rates."),
+    "bitfit": ("only the bias terms do", "BitFit needs larger learning rates."),
+    "head": ("only the classifier on top of the encoder does", "The head alone needs larger learning rates."),
 }
 EPOCHS = 4
 HELD_OUT = 0.2
-# From small to large: batch sizes, and how many of a mode's learning rates.
+# The grids from small to large: their batch sizes, and their number of learning rates.
 GRIDS = [([32], 1), ([32], 2), ([16, 64], 2), ([8, 32, 128], 3)]
-# The likeliest first. BitFit moves less with each step and takes larger ones (Ben Zaken et al., 2022, section 4).
+# The likeliest rates come first. BitFit moves less with each step and needs larger ones (Ben Zaken et al., 2022,
+# section 4).
 RATES = {
     "small": {"full": [3e-4, 1e-4, 1e-3], "bitfit": [3e-3, 1e-3, 1e-2], "head": [1e-2, 3e-3, 3e-2]},
     "large": {"full": [5e-5, 2e-5, 1e-4], "bitfit": [1e-3, 3e-4, 3e-3], "head": [3e-3, 1e-3, 1e-2]},
 }
-# The hidden size from which an encoder wants the smaller learning rates.
+# The hidden size from which an encoder needs the smaller learning rates.
 LARGE_HIDDEN = 384
 # Fewer training rows are not worth a sweep.
 MIN_ROWS = 200
@@ -40,7 +41,7 @@ class Plan:
 
 
 def grids_of(size: int, hidden: int, modes: list[str]) -> dict[str, dict[str, list]]:
-    """The grids of the `size`-th of GRIDS for an encoder of a hidden size."""
+    """Return the grids of the `size`-th of GRIDS for an encoder of a hidden size."""
     batch_sizes, rates = GRIDS[size]
     of_modes = RATES["large" if hidden >= LARGE_HIDDEN else "small"]
     return {mode: {"batch_size": batch_sizes, "learning_rate": sorted(of_modes[mode][:rates])} for mode in modes}
@@ -49,9 +50,9 @@ def grids_of(size: int, hidden: int, modes: list[str]) -> dict[str, dict[str, li
 def choose_plan(
     sizes: dict[str, int], hidden: int, budget: float, seconds: Callable[[dict, dict], float], modes: list[str]
 ) -> Plan:
-    """The largest grid whose sweep fits into `budget` seconds; the second smallest on fewer rows where none does.
+    """Return the largest grid whose sweep fits into `budget` seconds; if none does, the second smallest on fewer rows.
 
-    `sizes` has the rows of each split; `seconds` tells how long a sweep takes, from its grids and such sizes.
+    `sizes` has the rows of each split; `seconds` returns how long a sweep takes, from its grids and such sizes.
     """
     for size in reversed(range(len(GRIDS))):
         grids = grids_of(size, hidden, modes)
@@ -65,18 +66,18 @@ def choose_plan(
 
 
 def quote(text: str) -> str:
-    """A text as YAML reads it, whatever is in it."""
+    """Return a text in quotes that YAML reads as that text, whatever is in it."""
     return yaml.safe_dump(text, allow_unicode=True, default_style='"', width=float("inf")).rstrip("\n")
 
 
 def one_line(label: int | str) -> str:
-    """A label in a comment."""
+    """Return a label on one line of printable characters, for a comment."""
     letters = (letter if letter.isprintable() else ascii(letter)[1:-1] for letter in " ".join(str(label).split()))
     return "".join(letters)
 
 
 def name_for(path: str) -> str:
-    """An experiment's name from a file's."""
+    """Return a name for an experiment, made from a file's name."""
     stem = Path(path).name.split(".")[0]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "mine"
 
@@ -84,7 +85,10 @@ def name_for(path: str) -> str:
 def config_text(
     name: str, data: dict[str, str], survey: Survey, encoder: dict[str, str], max_length: int, cut: float, plan: Plan
 ) -> str:
-    """The commented config; `data` has train, text, label and maybe pair, `cut` is the share of texts that are cut."""
+    """Return the commented config.
+
+    `data` has train, text, label and maybe pair; `cut` is the share of texts that are cut.
+    """
     counts = ", ".join(f"{one_line(label)} ({count:,})" for label, count in list(survey.labels.items())[:20])
     more = "" if len(survey.labels) <= 20 else f", and {len(survey.labels) - 20} more"
     names = ", ".join(quote(str(label)) for label in survey.labels)
@@ -111,7 +115,8 @@ data:
 # How reports name the labels, in the order of data.values. Change them as you like: nothing is trained again.
 label_names: [{names}]
 
-# Held out from your rows: half of it validates, half of it tests. Each split has the labels' shares.
+# The share of your rows that is held out: half of it validates, half of it tests. Each split has all labels in the
+# shares that your rows have.
 split:
   held_out: {HELD_OUT}
   seed: 3463
@@ -127,7 +132,7 @@ limit:
 encoder:
 {source}
 
-# Tokens of a text; longer ones are cut, here {100 * cut:.1f} % of them.
+# Tokens of a text at most; longer texts are cut, here {100 * cut:.1f} % of all.
 max_length: {max_length}
 
 # Every combination is one run.
@@ -136,7 +141,7 @@ grid:
   mode: [{", ".join(plan.grids)}]
   batch_size: [{", ".join(map(str, plan.grids["full"]["batch_size"]))}]
   learning_rate: [{rates["full"]}]
-  # With more seeds the report tells how much they matter: [1, 2, 3].
+  # With more seeds the report shows how much they matter: [1, 2, 3].
   seed: [42]
 
 modes:
@@ -144,7 +149,7 @@ modes:
   {small}:
     learning_rate: [{rates[small]}]
 
-# What selects: accuracy, macro_f1 (where labels are uneven) or matthews.
+# The score that selects: accuracy, macro_f1 (where some labels are rare) or matthews.
 metric: {choose_metric(survey)}
 
 training:
@@ -153,12 +158,12 @@ training:
 
 
 def choose_metric(survey: Survey) -> str:
-    """Accuracy, or macro F1 where one label has four times the rows of another: accuracy would be blind to the rare."""
+    """Return macro F1 where one label has over four times the rows of another: accuracy would hide the rare one."""
     return "macro_f1" if max(survey.labels.values()) > 4 * min(survey.labels.values()) else "accuracy"
 
 
 def spell_seconds(seconds: float) -> str:
-    """A time as people say it."""
+    """Return a time as people say it: in seconds, minutes or hours."""
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -1,4 +1,4 @@
-"""The answers that a new config is made from: asked for until they will do, each mistake told in a sentence."""
+"""The questions that `make new` asks, and checks of their answers; each mistake gets a sentence."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from bitsweep.errors import UserError
 
 
 def ask(number: int, question: str, default: str | None, check: Callable[[str], object]) -> str:
-    """The answer, once there is one that `check` takes: what is wrong with another is told, and it is asked again."""
+    """Ask until `check` takes the answer, and return that one; print what is wrong with any other."""
     shown = f" [{default}]" if default else ""
     while True:
         answer = input(f"{number}. {question}{shown} ").strip() or default or ""
@@ -40,7 +40,7 @@ def parse_minutes(text: str) -> float:
 
 
 def config_takes(kind: object, text: str) -> bool:
-    """Whether a text is of a kind of the config's."""
+    """Return whether a config would take a text for a value of this kind, a type of settings.py."""
     try:
         TypeAdapter(kind).validate_python(text)
     except ValidationError:
@@ -49,8 +49,8 @@ def config_takes(kind: object, text: str) -> bool:
 
 
 def check_encoder(name: str) -> None:
-    """Raises UserError for what is neither a folder nor a name on the Hub."""
-    # Unlike `Path.is_dir`, this is no error for what no file system can name.
+    """Raise UserError where `name` is neither a folder nor a name on the Hub."""
+    # Unlike `Path.is_dir`, this raises nothing for a name that no file system can have.
     if os.path.isdir(name):
         return
     if os.path.isdir(os.path.dirname(name)):
@@ -60,16 +60,16 @@ def check_encoder(name: str) -> None:
 
 
 def check_file(file: str) -> None:
-    """Raises UserError for a path that no config can name, and for a file that cannot be read."""
+    """Raise UserError for a path that no config can name, and for a file that cannot be read."""
     if set("{}") & set(file):
-        raise UserError(f"--file is {file!r}, but Snakemake keeps braces to itself: rename the file or folder.")
+        raise UserError(f"--file is {file!r}, but Snakemake reads braces as wildcards: rename the file or folder.")
     if not config_takes(Place, file):
-        raise UserError(f"--file is {file!r}, a name with control characters or no UTF-8: rename the file or folder.")
+        raise UserError(f"--file is {file!r}, with control characters or not in UTF-8: rename the file or folder.")
     open_table(file)
 
 
 def check_name(given: str | None, file: str) -> str:
-    """The experiment's name: the one that is given, or the file's. Raises UserError where its config exists."""
+    """Return the experiment's name, given or made from the file's. Raises UserError where its config exists."""
     name = given or name_for(file)
     if name != name_for(name):
         raise UserError(f"--name is {name!r}: use letters, digits, dashes and underscores.")
@@ -81,7 +81,7 @@ def check_name(given: str | None, file: str) -> str:
 
 
 def split_sizes(survey: Survey, file: str) -> dict[str, int]:
-    """The rows of each split that the sweep will make. Raises UserError where one would lack a label."""
+    """Return the rows of each split that the sweep will make. Raises UserError where one would lack a label."""
     labels = np.repeat(range(len(survey.labels)), list(survey.labels.values()))
     try:
         parts = split_rows(pd.DataFrame({"text": "", "label": labels}), {}, HELD_OUT, 0, stratified=True)
@@ -89,7 +89,7 @@ def split_sizes(survey: Survey, file: str) -> dict[str, int]:
         rare = min(survey.labels, key=survey.labels.get)
         raise UserError(
             f"{file} has {survey.rows:,} rows of {len(survey.labels)} labels, {survey.labels[rare]:,} of them with "
-            f"label {rare!r}, too few to train, validate and test on every label: add rows (ten of each label do), or "
-            "remove those of rare labels."
+            f"label {rare!r}, too few to train, validate and test on every label: add rows (ten of each label are "
+            "enough), or remove those of rare labels."
         ) from None
     return dict(zip(("train", "validation", "test"), map(len, parts), strict=True))

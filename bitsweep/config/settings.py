@@ -1,6 +1,6 @@
-"""The experiment's settings, typed; `config.py` reads and checks them.
+"""The experiment's settings, typed; `load.py` reads and checks them.
 
-`python -m bitsweep.config.settings` writes `config.schema.json`, which editors complete and check configs by.
+`python -m bitsweep.config.settings` writes `config.schema.json`, by which editors complete and check configs.
 """
 
 import json
@@ -16,7 +16,7 @@ from bitsweep.model.modes import BUILT_IN
 
 
 def read_number(value: Any) -> Any:
-    """YAML reads `3e-4` as a string: take a string that spells a number as that number."""
+    """Return a string that spells a number as that number, since YAML reads `3e-4` as a string."""
     if isinstance(value, str):
         try:
             return float(value)
@@ -26,7 +26,7 @@ def read_number(value: Any) -> Any:
 
 
 def check_value(value: Any) -> Any:
-    """What stands for a label; raises PydanticCustomError, one for both branches of the union."""
+    """Return a value that can stand for a label. Raises PydanticCustomError, once for both branches of the union."""
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise PydanticCustomError("label_value", "a text or a whole number")
     return value
@@ -43,7 +43,7 @@ Commit = Annotated[str, Field(strict=True, pattern="^[0-9a-f]{40}$")]
 
 
 def check_hub_name(name: str) -> str:
-    """A name as huggingface_hub takes it, whose import takes long; raises PydanticCustomError for another."""
+    """Return a name that huggingface_hub takes, without its slow import. Raises PydanticCustomError for any other."""
     if "--" in name or ".." in name or name.endswith(".git"):
         raise PydanticCustomError("hub_name", "a name as on the Hub")
     return name
@@ -55,7 +55,7 @@ HubName = Annotated[str, Field(strict=True, pattern=f"^({HUB_PART}/)?{HUB_PART}$
 Place = Annotated[str, Field(strict=True, min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 ModeName = Annotated[str, Field(strict=True, pattern="^[A-Za-z][A-Za-z0-9._-]*$")]
-# What tables take for nothing, or for a number.
+# Words that tables do not read as names, but as missing values, truth values or numbers.
 NO_NAMES = {"na", "nan", "null", "none", "true", "false", "inf", "infinity"}
 BatchSizes = Annotated[list[Count], Field(min_length=1)]
 LearningRates = Annotated[list[Annotated[Number, Field(gt=0)]], Field(min_length=1)]
@@ -66,7 +66,7 @@ class Section(BaseModel):
 
 
 class Columns(Section):
-    """What every source of labelled texts has in common."""
+    """The keys that all sources of labelled texts have."""
 
     text: Text = "text"
     """The column of the texts."""
@@ -107,7 +107,7 @@ class FilesData(Columns):
     """The test split; null holds it out, from the validation split where that is given."""
 
     def places(self) -> dict[str, str]:
-        """The path or address of each split that is given."""
+        """Return the path or address of each split that is given."""
         given = {split: getattr(self, split) for split in ("train", "validation", "test")}
         return {split: place for split, place in given.items() if place}
 
@@ -134,7 +134,7 @@ class HubData(Columns):
 
 
 class GlueData(Section):
-    """A task of GLUE, from the Hub. What of the config is left out has defaults that fit it.
+    """A task of GLUE, from the Hub. Keys that the config leaves out have defaults that fit the task.
 
     GLUE's test splits have no labels: half of validation tests, and for MNLI the split validation_mismatched.
     """
@@ -170,7 +170,7 @@ class Split(Section):
 
 
 class Limit(Section):
-    """How many rows of each split are used at most, from its start (splits are shuffled); null is all."""
+    """The most rows of each split that are used, from its start (splits are shuffled); null is all."""
 
     train: Count | None = None
     validation: Annotated[int, Field(strict=True, ge=2)] | None = None
@@ -200,7 +200,7 @@ class GridSection(Section):
     @field_validator("batch_size", "learning_rate", "seed", "train_size", check_fields=False)
     @classmethod
     def sort(cls, values: list | None) -> list | None:
-        # Their order means nothing, so it makes nothing stale.
+        # The order of the values means nothing, so another order must make nothing stale.
         return values and sorted(values)
 
 
@@ -249,17 +249,17 @@ class Mode(GridSection):
     """As many parameters as the mode of this name has, drawn uniformly from all by the seed."""
 
     def definition(self) -> dict | None:
-        """Which parameters train, None where that is not said."""
+        """Return which parameters train, None where the mode does not define that."""
         # The order of parts and layers means nothing.
         train, lora = self.train and sorted(self.train), self.lora and self.lora.model_dump()
         if lora and lora["target"]:
             lora["target"] = sorted(lora["target"])
-        said = {"train": train, "lora": lora, "random": self.random}
-        return {key: value for key, value in said.items() if value} or None
+        parts = {"train": train, "lora": lora, "random": self.random}
+        return {key: value for key, value in parts.items() if value} or None
 
 
 class Study(GridSection):
-    """How the modes fare with fewer training examples: the target `study`."""
+    """The training-size study, the target `study`: the modes on fewer training examples."""
 
     train_size: Annotated[list[Count], Field(min_length=1)]
     """How many examples train; smaller sets are parts of larger ones, drawn by the seed."""
@@ -318,10 +318,10 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def fill_in(cls, config: Any) -> Any:
-        """Adds what a task of GLUE brings, where the config does not say it."""
+        """Add the labels and the metric of a task of GLUE, where the config does not give them."""
         data = config.get("data") if isinstance(config, dict) else None
         if isinstance(data, dict) and data.get("source") == "glue":
-            # An unknown task gets its own sentence.
+            # The check of the fields refuses an unknown task, with a sentence of its own.
             task = TASKS.get(str(data.get("task")), TASKS["sst2"])
             return {"label_names": list(task.label_names), "metric": task.metric, **config}
         return config
@@ -336,7 +336,7 @@ class Settings(Section):
         return grids
 
     def mode(self, name: str) -> dict:
-        """Which parameters a mode trains, as `modes.freeze` takes it."""
+        """Return which parameters a mode trains, as `modes.freeze` takes it."""
         mode = self.mode_as_written(name)
         like = mode.get("random")
         return {"random": self.mode(like)} if isinstance(like, str) else mode
@@ -346,7 +346,7 @@ class Settings(Section):
 
 
 def schema() -> dict:
-    """The config's JSON schema. Numbers may be strings too, since YAML reads `3e-4` as one."""
+    """Return the config's JSON schema. Numbers may be strings too, since YAML reads `3e-4` as one."""
     made = Settings.model_json_schema()
     made["required"].remove("label_names")
     glue = {"properties": {"data": {"properties": {"source": {"const": "glue"}}, "required": ["source"]}}}

@@ -1,1 +1,1 @@
-"""From the source of labelled texts to tokenized splits."""
+"""The way of labelled texts from their source to tokenized splits."""

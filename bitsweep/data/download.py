@@ -1,4 +1,4 @@
-"""Files from addresses on the web, downloaded once, their failures told in a sentence."""
+"""Files from addresses on the web: each is downloaded once, and a failure is explained in one sentence."""
 
 import hashlib
 import os
@@ -13,9 +13,9 @@ from bitsweep.data.readers import suffix_of, without_secrets
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
 
-# An answer that does not come, and waits between tries that double: some 15 s in all.
+# How long to wait for an answer. Between tries the waits double, and are 7 s in all.
 TIMEOUT_SECONDS = 60
-# Who is asked to wait longer, by `Retry-After`, is told at once.
+# Seconds. Where a server asks for a longer wait, by `Retry-After`, the download fails at once.
 LONGEST_WAIT = 120
 CHUNK = 2**20
 
@@ -31,7 +31,7 @@ RETRIES = BriefRetry(total=4, backoff_factor=0.5, status_forcelist=(429, 500, 50
 
 
 def download(address: str, key: str, folder: Path) -> Path:
-    """The file at an address, from `folder` where it was downloaded before; `key` is the config's.
+    """Return the path of the file at an address, downloaded to `folder` unless it is there; `key` is the config's.
 
     A proxy is taken from the environment, as usual. Raises UserError.
     """
@@ -57,7 +57,7 @@ def download(address: str, key: str, folder: Path) -> Path:
 
 
 def write(answer: requests.Response, path: Path) -> None:
-    # No output of a rule, so its sum is not noted.
+    # The file is no output of a rule, so its checksum is not noted.
     with whole_file(path, lasting=False) as part, part.open("wb") as file:
         for chunk in answer.iter_content(CHUNK):
             file.write(chunk)

@@ -1,4 +1,4 @@
-"""What the data hold, looked at before anyone reads a score: sizes, labels, lengths, and what is doubtful."""
+"""Facts about the data that a reader of scores should know: sizes, labels, lengths, and what is doubtful."""
 
 from itertools import combinations
 
@@ -8,12 +8,12 @@ from tokenizers import Tokenizer
 
 from bitsweep.data.rows import texts_of
 
-# A share of texts that are cut, and of the commonest label, from which a reader must know of it.
+# The report warns where more than these shares of texts are cut, and have the commonest label.
 MANY_CUT, MOST = 0.2, 0.8
 
 
 def examine(splits: dict[str, pd.DataFrame], tokenizer: Tokenizer, max_length: int, classes: int) -> dict:
-    """The finding on each split's rows, and how many texts of a split are in another too, by pairs of splits."""
+    """Return the counts of `examine_split` for each split, and for each two splits how many texts are in both."""
     texts = {split: set(texts_of(rows)) for split, rows in splits.items()}
     return {
         "max_length": max_length,
@@ -25,10 +25,10 @@ def examine(splits: dict[str, pd.DataFrame], tokenizer: Tokenizer, max_length: i
 
 
 def examine_split(rows: pd.DataFrame, tokenizer: Tokenizer, max_length: int, classes: int) -> dict:
-    """Counts over the rows of one split; lengths are in tokens, special ones included, before anything is cut.
+    """Count what is in the rows of one split; lengths are in tokens, special ones included, before anything is cut.
 
     `duplicates` are rows whose text an earlier row has, `contradicting` texts that have more than one label, `empty`
-    rows with a text of only spaces. Of pairs a text is the whole pair.
+    rows with a text of only spaces. Where rows are pairs of texts, a text is the whole pair.
     """
     lengths = token_lengths(tokenizer, texts_of(rows))
     columns = [column for column in ("text", "pair") if column in rows]
@@ -48,28 +48,28 @@ def examine_split(rows: pd.DataFrame, tokenizer: Tokenizer, max_length: int, cla
 
 
 def token_lengths(tokenizer: Tokenizer, texts: list, size: int = 1000) -> np.ndarray:
-    """How many tokens each text or pair has: shape (len(texts),)."""
+    """Return how many tokens each text or pair has: shape (len(texts),)."""
     tokenizer.no_truncation()
     starts = range(0, len(texts), size)
     return np.array([len(e.ids) for start in starts for e in tokenizer.encode_batch(texts[start : start + size])])
 
 
 def data_table(examination: dict, names: list[str]) -> pd.DataFrame:
-    """The finding as a table, one row a split."""
+    """Return what `examine` has found as a table, with one row for each split."""
     rows = [{"split": split, **found, "labels": spell_labels(found["labels"], names)} for split, found in
             examination["splits"].items()]  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def spell_labels(counts: list[int], names: list[str], most: int = 6) -> str:
-    """How many rows each label has; of many labels the range."""
+    """Return how many rows each label has, in words; for more than `most` labels only the range."""
     if len(counts) > most:
         return f"{len(counts)} labels, {min(counts):,} to {max(counts):,} each"
     return ", ".join(f"{name}: {count:,}" for name, count in zip(names, counts, strict=True))
 
 
 def find_doubts(examination: dict, names: list[str]) -> list[str]:
-    """What is doubtful in the data, a sentence each."""
+    """Return a sentence for each thing that is doubtful in the data."""
     doubts = []
     for split, found in examination["splits"].items():
         doubts += doubts_of_split(split, found, examination["max_length"], names)
@@ -83,8 +83,8 @@ def find_doubts(examination: dict, names: list[str]) -> list[str]:
     return doubts
 
 
-def tell_left_out(files: dict[str, dict]) -> list[str]:
-    """A sentence for each split's file of which `sources.fetch` has left rows out."""
+def describe_left_out(files: dict[str, dict]) -> list[str]:
+    """Return a sentence for each split whose file has rows that `sources.fetch` has left out."""
     return [
         f"{some(file['left_out'], 'row')} of {file['name']} (data.{split}) without a label or a text "
         f"{is_are(file['left_out'])} left out."

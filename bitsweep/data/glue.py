@@ -31,9 +31,9 @@ TASKS = {
 
 
 def splits_of(task: str) -> dict[str, str]:
-    """The labelled splits: those of GLUE's test splits are kept by its organizers.
+    """Return the data set's names of the splits that have labels: GLUE's organizers hold back those of its test splits.
 
-    MNLI has two validation splits, one of them of other genres than training: it tests.
+    MNLI has two validation splits. One of them has other genres than the training split: it is the test split.
     """
     if task == "mnli":
         return {"train": "train", "validation": "validation_matched", "test": "validation_mismatched"}
@@ -41,7 +41,7 @@ def splits_of(task: str) -> dict[str, str]:
 
 
 def hub_section(task: str, revision: str | None) -> dict:
-    """The data section of a task as one of a data set on the Hub."""
+    """Return the data section of a task as one of a data set on the Hub."""
     columns = dict(zip(("text", "pair"), TASKS[task].texts, strict=False))
     section = {"source": "hub", "name": NAME, "configuration": task, **splits_of(task), **columns, "label": "label"}
     return section | ({"revision": revision} if revision else {})

@@ -1,4 +1,4 @@
-"""Downloads from the Hugging Face Hub, its failures told in a sentence. `HF_ENDPOINT` names another Hub.
+"""Downloads from the Hugging Face Hub, whose failures are explained in one sentence; `HF_ENDPOINT` names another Hub.
 
 Only the fetch rules import this module: all other jobs run with the Hub switched off (`environment.prepare_jobs`).
 """
@@ -30,7 +30,7 @@ from bitsweep.errors import UserError, in_short
 from bitsweep.files import canonical_json, read_json, whole_file
 from bitsweep.jobs.environment import USER_OFFLINE
 
-# Tries of what huggingface_hub itself tries once only, and the seconds between them, which double.
+# Tries of what huggingface_hub itself tries only once, and the seconds before the second of them, which then double.
 TRIES = 5
 FIRST_WAIT = 1.0
 BUSY = (408, 429, 500, 502, 503, 504)
@@ -40,7 +40,7 @@ if USER_OFFLINE in os.environ:
 
 
 def will_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed in a while: the Hub is busy, or a connection broke."""
+    """Return whether the same request may succeed later: the Hub is busy, or a connection broke."""
     if isinstance(error, HfHubHTTPError):
         busy = error.response is not None and error.response.status_code in BUSY
         return busy and (asked_wait(error) or 0) <= LONGEST_WAIT
@@ -48,14 +48,14 @@ def will_pass(error: BaseException) -> bool:
 
 
 def asked_wait(error: BaseException) -> float | None:
-    """The seconds that the Hub asks for by `Retry-After`."""
+    """Return the seconds of waiting that the Hub asks for by `Retry-After`, None where it asks for none."""
     response = getattr(error, "response", None)
     asked = response.headers.get("Retry-After", "") if response is not None else ""
     return float(asked) if asked.isdigit() else None
 
 
 def seconds_to_wait(state: RetryCallState) -> float:
-    """What the Hub asks for, else twice the wait before."""
+    """Return the seconds that the Hub asks for, else twice the wait before."""
     asked = asked_wait(state.outcome.exception())
     return FIRST_WAIT * 2 ** (state.attempt_number - 1) if asked is None else asked
 
@@ -66,11 +66,11 @@ def report_retry(state: RetryCallState) -> None:
 
 
 def patiently(call: Callable, *arguments: Any, **options: Any) -> Any:
-    """Calls the Hub, again where a connection broke or the Hub was busy.
+    """Call the Hub, and call it again where a connection broke or the Hub was busy.
 
-    huggingface_hub 2.4 does so when it lists files and asks for a file's size, and it goes on with a broken download
-    where it broke; not so for connections that are reset, answers of 5xx in place of a file, and questions about a
-    repository.
+    huggingface_hub 2.4 itself does so only when it lists files and asks for a file's size, and it continues a broken
+    download where it broke. It does not try again where a connection is reset, a file is answered by a status of 5xx,
+    or a question is about a repository.
     """
     tries = Retrying(
         retry=retry_if_exception(will_pass),
@@ -84,13 +84,13 @@ def patiently(call: Callable, *arguments: Any, **options: Any) -> Any:
 
 @contextmanager
 def hub_errors(section: str, name: str, revision: str | None) -> Iterator[None]:
-    """Turns the Hub's failures over `name` at `revision`, from the config's `section`, into a UserError."""
+    """Turn the Hub's failures over `name` at `revision`, from the config's `section`, into a UserError."""
     endpoint = hub_constants.ENDPOINT
     try:
         yield
     except GatedRepoError:
         raise UserError(
-            f"{section}.name is {name!r}, which is gated: ask for access on {endpoint}, set HF_TOKEN."
+            f"{section}.name is {name!r}, which is gated: ask for access on {endpoint}, and set HF_TOKEN."
         ) from None
     except RevisionNotFoundError:
         raise UserError(
@@ -105,7 +105,7 @@ def hub_errors(section: str, name: str, revision: str | None) -> Iterator[None]:
     except (httpx2.TransportError, LocalEntryNotFoundError, OSError, RuntimeError) as error:
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
-        # What was found out when the file's size was asked for.
+        # Its cause is the error of the earlier question for the file's size.
         cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) else error
         if isinstance(cause, HfHubHTTPError) and cause.response is not None:
             status = cause.response.status_code
@@ -129,28 +129,28 @@ def hub_errors(section: str, name: str, revision: str | None) -> Iterator[None]:
         ) from None
 
 
-def pin_revision(section: str, name: str, revision: str | None, kept: str | Path) -> str:
-    """The commit of the repository `name` to take: `revision` where the config's `section` says one.
+def pin_revision(section: str, name: str, revision: str | None, revisions_file: str | Path) -> str:
+    """Return the commit of the repository `name` to take: `revision` where the config's `section` names one.
 
-    Else the newest commit at the first call, which the JSON file `kept` holds for all later ones, by the repository's
-    name. Raises UserError.
+    Else it is the newest commit at the first call, which the JSON file `revisions_file` stores for all later calls, by
+    the repository's name. Raises UserError.
     """
     if revision:
         return revision
-    kept = Path(kept)
-    pinned = read_json(kept) if kept.is_file() else {}
+    revisions_file = Path(revisions_file)
+    pinned = read_json(revisions_file) if revisions_file.is_file() else {}
     if name not in pinned:
         kind = "dataset" if section == "data" else "model"
         with hub_errors(section, name, None):
             pinned[name] = patiently(HfApi().repo_info, name, repo_type=kind).sha
-        # No output of a rule, so its sum is not noted.
-        with whole_file(kept, lasting=False) as part:
+        # The file is no output of a rule, so its checksum is not noted.
+        with whole_file(revisions_file, lasting=False) as part:
             part.write_text(canonical_json(pinned), encoding="utf-8")
     return pinned[name]
 
 
 def cached_files(name: str, revision: str) -> list[str]:
-    """The paths of a data set's files that are in the Hub's cache."""
+    """Return the paths of a data set's files that are in the Hub's cache."""
     try:
         folder = Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
     except LocalEntryNotFoundError:
@@ -158,12 +158,12 @@ def cached_files(name: str, revision: str) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def list_data_files(name: str, revision: str, kept: Path) -> list[str]:
-    """The paths of all files of a data set, which the JSON file `kept` holds after the first call. Raises UserError.
+def list_data_files(name: str, revision: str, listings_file: Path) -> list[str]:
+    """Return the paths of all files of a data set; the JSON file `listings_file` stores them for later calls.
 
-    Where the Hub cannot be reached, those that are in its cache.
+    Where the Hub cannot be reached, return those that are in its cache. Raises UserError.
     """
-    listed = read_json(kept) if kept.is_file() else {}
+    listed = read_json(listings_file) if listings_file.is_file() else {}
     key = f"{name} at {revision}"
     if key in listed:
         return listed[key]
@@ -176,13 +176,13 @@ def list_data_files(name: str, revision: str, kept: Path) -> list[str]:
             if cached:
                 return cached
             raise
-    with whole_file(kept, lasting=False) as part:
+    with whole_file(listings_file, lasting=False) as part:
         part.write_text(canonical_json({**listed, key: names}), encoding="utf-8")
     return names
 
 
 def download_data_file(name: str, revision: str, file: str) -> Path:
-    """One file of a data set, through the Hub's own cache. Raises UserError."""
+    """Return the path of one file of a data set, through the Hub's own cache. Raises UserError."""
     with hub_errors("data", name, revision):
         try:
             return Path(patiently(hf_hub_download, name, file, repo_type="dataset", revision=revision))

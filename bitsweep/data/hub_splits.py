@@ -1,6 +1,6 @@
-"""Which files of a data set's repository on the Hub hold which split.
+"""The splits of a data set on the Hub, found by the names of the files in its repository.
 
-Splits are found by the layouts that the Hub's own tools write: `<configuration>/<split>-00000-of-00003.parquet`, in
+The layouts are those that the Hub's own tools write: `<configuration>/<split>-00000-of-00003.parquet`, in
 the folder `data` or none for the configuration "default" (push_to_hub of the library datasets),
 `<configuration>/<split>/0000.parquet` (the Hub's conversion, in a repository's branch refs/convert/parquet), and one
 file, `<split>.parquet`.
@@ -21,19 +21,19 @@ LAYOUTS = (
     re.compile(rf"{FOLDER}(?P<split>[^/]+)/[0-9]{{4,}}\.parquet"),
     re.compile(rf"{FOLDER}(?P<split>[^/]+?)(?:-[0-9]{{5}}-of-[0-9]{{5}}(?:-[0-9a-f]+)?)?\.parquet"),
 )
-# A file's name without its suffix: what stands before its number, and, where names count, how many files there are.
+# A file's name without its suffix: the part before its number, the number, and in some layouts the number of files.
 NUMBER = re.compile(
     r"(?P<before>.*?)(?:-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<digest>-[0-9a-f]+)?|/(?P<other>\d{4,}))"
 )
 
 
 def finds_splits(train: str | None) -> bool:
-    """Whether the splits are looked for in the repository: not where the config's `data.train` names files."""
+    """Return whether to look for splits in the repository: not where the config's `data.train` names files."""
     return suffix_of(train or "") is None
 
 
 def needs_listing(data: dict) -> bool:
-    """Whether a data section says more, or less, than one file for each split."""
+    """Return whether the repository's files must be listed: not where a data section names one file for each split."""
     places = [data.get("train") or "", *(data[split] for split in SPLITS if split in data)]
     return any(suffix_of(place) is None or is_pattern(place) for place in places)
 
@@ -43,10 +43,10 @@ def is_pattern(path: str) -> bool:
 
 
 def files_of_splits(names: Collection[str], data: dict, others: Collection[str]) -> dict[str, list[str]]:
-    """The files of each split, in order, among the `names` of a repository's files.
+    """Return the files of each split, in order, among the `names` of a repository's files.
 
     `data` is a data section with its revision, whose keys train, validation and test name a split, a file, or files by
-    a pattern. Those of `others` that it does not name are taken where the data set has them. Raises UserError.
+    a pattern. The splits of `others` that it does not name are taken where the data set has them. Raises UserError.
     """
     given = {"train": "train" if finds_splits(data.get("train")) else None, **data}
     asked = {split: given[split] or "train" for split in SPLITS if given.get(split)}
@@ -58,7 +58,7 @@ def files_of_splits(names: Collection[str], data: dict, others: Collection[str])
             exact = place in names or not is_pattern(place)
             files[split] = [place] if exact else matching_files(names, place, split, data)
     for split in others:
-        # What another key names is taken for that.
+        # A split that another key names is used for that key alone.
         if split not in asked.values() and split in (splits := choose_configuration(names, data)):
             files.setdefault(split, choose_split(splits, split, split, data))
     for one, other in combinations(files, 2):
@@ -78,7 +78,7 @@ def matching_files(names: Collection[str], pattern: str, split: str, data: dict)
 
 
 def find_splits(names: Collection[str]) -> dict[str, dict[str, list[str]]]:
-    """The Parquet files of a repository, by configuration and split."""
+    """Return the Parquet files of a repository, by configuration and split."""
     found: dict[str, dict[str, list[str]]] = {}
     for name in sorted(names):
         if match := next(filter(None, (layout.fullmatch(name) for layout in LAYOUTS)), None):
@@ -88,7 +88,7 @@ def find_splits(names: Collection[str]) -> dict[str, dict[str, list[str]]]:
 
 
 def choose_configuration(names: Collection[str], data: dict) -> dict[str, list[str]]:
-    """The files of each split of the configuration that `data` names, or of the only or the default one."""
+    """Return the files of each split of the configuration that `data` names, or of the only or the default one."""
     found, wanted = find_splits(names), data.get("configuration")
     if not found:
         readable = sorted(name for name in names if suffix_of(name))
@@ -127,14 +127,14 @@ def choose_split(splits: dict[str, list[str]], wanted: str, split: str, data: di
     files = splits[wanted]
     if not is_complete_set(files):
         raise UserError(
-            f"The files of the split {wanted!r} in {repository(data)} are not one set without gaps: "
-            f"{', '.join(files[:10])}: take another revision, or name files under data.{split}."
+            f"The files of the split {wanted!r} in {repository(data)} do not form one complete set "
+            f"({', '.join(files[:10])}): take another revision, or name files under data.{split}."
         )
     return files
 
 
 def is_complete_set(files: list[str]) -> bool:
-    """Whether a split's files are all of one set: of two sets the same rows might come twice."""
+    """Return whether a split's files are all files of one set: with two sets the same rows might come twice."""
     if len(files) == 1 and not NUMBER.fullmatch(files[0].removesuffix(".parquet")):
         return True
     matches = [NUMBER.fullmatch(file.removesuffix(".parquet")) for file in files]
@@ -149,6 +149,6 @@ def repository(data: dict) -> str:
 
 
 def one_of(wanted: str, there: Collection[str], *more: str) -> str:
-    """The remedy where a name is not among those that are there."""
+    """Return the remedy where the name `wanted` is not among those that are `there`."""
     near = difflib.get_close_matches(wanted, there, n=1)
     return f"did you mean {near[0]}?" if near else f"set it to one of {', '.join([*there, *more])}."

@@ -1,4 +1,4 @@
-"""What is known once it has been fetched, where the config does not say it: commits, and the splits that data have."""
+"""Facts that the config leaves open and that are known once all is fetched: commits, and the splits that data have."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from bitsweep.files import read_json
 
 
-def add_commit(experiment: dict, kept: Path) -> None:
-    """Adds the commit that the file `kept` holds to what is said of the encoder, where the config names none.
+def add_commit(experiment: dict, revisions_file: Path) -> None:
+    """Add the commit that `revisions_file` stores to the encoder's description, where the config names none.
 
-    `experiment` is what `params.experiment_text` or `params.export_text` says.
+    `experiment` is what `rule_params.experiment_text` or `rule_params.export_text` returns, read from its JSON.
     """
-    commit = read_json(kept).get(experiment["encoder"]) if kept.is_file() else None
+    commit = read_json(revisions_file).get(experiment["encoder"]) if revisions_file.is_file() else None
     if commit:
         experiment["encoder"] += f" at {commit}"
         if "sources" in experiment:
@@ -19,7 +19,7 @@ def add_commit(experiment: dict, kept: Path) -> None:
 
 
 def add_source(experiment: dict, source: dict) -> None:
-    """Adds the commit and the splits in `source` (source.json) to what is said of the data."""
+    """Add the commit and the splits in `source` (source.json) to the description of the data."""
     if "revision" in source and source["revision"] not in experiment["data"]:
         experiment["data"] += f" at {source['revision']}"
     if experiment["test_split"] is None:
@@ -29,7 +29,7 @@ def add_source(experiment: dict, source: dict) -> None:
 
 
 def describe_test_split(official: Collection[str]) -> str:
-    """Where the test rows come from: the official split, half of the validation split, or the labelled rows."""
+    """Return where the test rows come from: the official split, half of the validation split, or the labelled rows."""
     if "test" in official:
         return "official"
     return "half_of_validation" if "validation" in official else "held_out"

@@ -1,6 +1,6 @@
 """Tables of labelled texts as users have them: CSV, TSV, JSON lines, Parquet, folders of text files.
 
-Whatever is wrong with one is told in a sentence with its file and line.
+Whatever is wrong with one is explained in a sentence with its file and line.
 """
 
 import csv
@@ -21,13 +21,13 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson")
 PACKED = tuple(f"{suffix}.gz" for suffix in (*DELIMITERS, *JSON_LINES))
 SUFFIXES = (*DELIMITERS, *JSON_LINES, ".parquet", *PACKED)
-# Characters of a cell: beyond it a quote that nothing closes is likelier than a text.
+# Characters. A longer cell is more likely a quote that nothing closes than a text.
 MAX_CELL = 10_000_000
 
 
 @dataclass(frozen=True)
 class Table:
-    """Some columns of a file, by the keys that name them; `places` says where each row stands, counted in `unit`s."""
+    """Some columns of a file, by the keys that name them; `places` has the place of each row, counted in `unit`s."""
 
     name: str
     columns: dict[str, list]
@@ -35,7 +35,7 @@ class Table:
     unit: str
 
     def place(self, row: int) -> str:
-        """Where a row stands, for a sentence."""
+        """Return the place of a row, for a sentence."""
         return f"{self.name}, {self.unit} {self.places[row]}"
 
 
@@ -44,7 +44,7 @@ def is_address(path: str) -> bool:
 
 
 def without_secrets(place: str) -> str:
-    """A path, or an address without user, password and query, which may hold a token."""
+    """Return a path, or an address without user, password and query, which may hold a token."""
     if not is_address(place):
         return place
     scheme, rest = re.split("[?#]", place)[0].split("://", 1)
@@ -53,14 +53,14 @@ def without_secrets(place: str) -> str:
 
 
 def is_whole_number(label: Any) -> bool:
-    """Whether a label, as it stands in a file, is a whole number, or a text that spells one."""
+    """Return whether a label, as it stands in a file, is a whole number, or a text that spells one."""
     if isinstance(label, str):
         return re.fullmatch(r"[+-]?[0-9]{1,9}", label.strip()) is not None
     return isinstance(label, int) and not isinstance(label, bool)
 
 
 def is_number(label: Any) -> bool:
-    """Whether a label, as it stands in a file, is a number of any kind, or a text that spells one."""
+    """Return whether a label, as it stands in a file, is a number of any kind, or a text that spells one."""
     try:
         float(label)
     except (TypeError, ValueError, OverflowError):
@@ -69,17 +69,17 @@ def is_number(label: Any) -> bool:
 
 
 def suffix_of(path: str) -> str | None:
-    """The one of SUFFIXES that a path or an address ends in; None of another."""
-    # Not `urlsplit`, which raises an error for what is no address.
+    """Return the one of SUFFIXES that a path or an address ends in, None where it ends in none of them."""
+    # `urlsplit` will not do: it raises an error for what is no address.
     name = PurePosixPath(re.split("[?#]", path)[0] if is_address(path) else path).name.lower()
     return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default=None)
 
 
 def read_table(path: str | Path, name: str, columns: dict[str, str], suffix: str | None) -> Table:
-    """The `columns` of a file (their names by their keys in the config), or of a folder where `suffix` is None.
+    """Return the `columns` of a file (their names by their keys in the config), or of a folder where `suffix` is None.
 
-    A folder has one sub-folder of .txt files for each label: its keys are `text` and `label`. `name` is what sentences
-    call the file. Cells of CSV and TSV are texts, what JSON lines and Parquet hold is of any type. Raises UserError.
+    A folder has one sub-folder of .txt files for each label: its keys are `text` and `label`. `name` is the file's name
+    in sentences. Cells of CSV and TSV are texts, those of JSON lines and Parquet are of any type. Raises UserError.
     """
     with reading_errors(name):
         if suffix is None:
@@ -95,9 +95,9 @@ def read_table(path: str | Path, name: str, columns: dict[str, str], suffix: str
 
 
 def peek(path: str | Path, name: str, columns: dict[str, str], suffix: str | None) -> Any:
-    """Checks that a file or folder has the `columns`, as `read_table` takes them, and gives its first label.
+    """Check that a file or folder has the `columns`, as `read_table` takes them, and return its first label.
 
-    Little of the file is read. None where there is no row.
+    Little of the file is read. The label is None where there is no row. Raises UserError.
     """
     with reading_errors(name):
         if suffix is None:
@@ -120,17 +120,17 @@ def peek(path: str | Path, name: str, columns: dict[str, str], suffix: str | Non
 
 @contextmanager
 def reading_errors(name: str) -> Iterator[None]:
-    """Turns what the system says of a file into a UserError."""
+    """Turn the system's errors over a file into a UserError."""
     try:
         yield
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"{name} cannot be read ({why}): see to the file and its permissions.") from None
+        raise UserError(f"{name} cannot be read ({why}): check the file and its permissions.") from None
 
 
 @contextmanager
 def named_under(key: str) -> Iterator[None]:
-    """Names the config's `key` where a sentence names `data`: texts to pretrain on are read as labelled ones are."""
+    """Name the config's `key` where a sentence names `data`: texts to pretrain on are read like labelled ones."""
     try:
         yield
     except UserError as error:
@@ -138,7 +138,7 @@ def named_under(key: str) -> Iterator[None]:
 
 
 def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: str) -> None:
-    """Raises UserError for a column that is not in a header, or is there twice."""
+    """Raise UserError where a column is not in a header, or is there twice."""
     if header is None:
         raise UserError(f"{name} is empty: give it a header and rows, or name another file.")
     names = list(map(str, header))
@@ -156,14 +156,17 @@ def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: s
 
 
 def open_bytes(path: str | Path, suffix: str) -> BinaryIO:
-    """A file to read, unpacked; servers may have done that on its way (`Content-Encoding`), whatever its name says."""
+    """Open a file to read, and unpack it where it is packed.
+
+    Its name does not decide that: a server may have unpacked the file while sending it (`Content-Encoding`).
+    """
     with open(path, "rb") as file:
         packed = suffix.endswith(".gz") and file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if packed else open(path, "rb")
 
 
 def lines_of(path: str | Path, name: str, suffix: str) -> Iterator[str]:
-    """The lines of a file in UTF-8. Raises UserError, with its line, for what is no UTF-8 and for NUL bytes."""
+    """Yield the lines of a file in UTF-8. Raises UserError, with the line, for other bytes and for NUL bytes."""
     before, mark = 0, b"\xef\xbb\xbf"
     with open_bytes(path, suffix) as file:
         for number, line in enumerate(file, 1):
@@ -177,21 +180,24 @@ def lines_of(path: str | Path, name: str, suffix: str) -> Iterator[str]:
 
 
 def decode(line: bytes, name: str, number: int, before: int) -> str:
-    """A line as text; `before` are the bytes of the file before it."""
+    """Return a line as text; `before` are the bytes of the file before it."""
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{name}, line {number}: byte {before + error.start + 1} of the file, 0x{line[error.start]:02x}, is no "
+            f"{name}, line {number}: byte {before + error.start + 1} of the file, 0x{line[error.start]:02x}, is not "
             "UTF-8: save the file as UTF-8."
         ) from None
     if "\0" in text:
-        raise UserError(f"{name}, line {number} has a NUL byte: remove it, or save the file anew as UTF-8 text.")
+        raise UserError(f"{name}, line {number} has a NUL byte: remove it, or save the file again as UTF-8 text.")
     return text
 
 
 def records_of(path: str | Path, name: str, suffix: str) -> Iterator[tuple[int, Any]]:
-    """The rows of a text file with the line where each begins: lists of cells, the header first, or JSON objects."""
+    """Return an iterator over a text file's rows: lists of cells, the header first, or JSON objects.
+
+    Each comes with the number of the line where it begins.
+    """
     lines = lines_of(path, name, suffix)
     if suffix.startswith(JSON_LINES):
         return json_records(lines, name)
@@ -209,13 +215,13 @@ def delimited_records(lines: Iterator[str], name: str, delimiter: str) -> Iterat
             return
         except csv.Error as error:
             raise UserError(f"{name}, line {line}{explain(str(error))}") from None
-        # An empty line.
+        # An empty line has no cells.
         if cells:
             yield line, cells
 
 
 def explain(error: str) -> str:
-    """What the module csv says of a row, for those who wrote it."""
+    """Return the end of a sentence that explains an error of the module csv to those who wrote the file."""
     if "field limit" in error:
         return (
             f" has a cell of more than {MAX_CELL:,} characters: shorten it, or close the quote that opens it and "
@@ -234,9 +240,9 @@ def json_records(lines: Iterator[str], name: str) -> Iterator[tuple[int, dict]]:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{name}, line {number} is no JSON ({getattr(error, 'msg', error)}): {remedy}") from None
+            raise UserError(f"{name}, line {number} is not JSON ({getattr(error, 'msg', error)}): {remedy}") from None
         if not isinstance(record, dict):
-            raise UserError(f"{name}, line {number} is no JSON object: {remedy}")
+            raise UserError(f"{name}, line {number} is not a JSON object: {remedy}")
         yield number, record
 
 
@@ -275,25 +281,25 @@ def open_parquet(path: str | Path, name: str):
         return pyarrow.parquet.ParquetFile(path)
     except pyarrow.ArrowException as error:
         raise UserError(
-            f"{name} cannot be read as Parquet ({str(error).splitlines()[0]}): name another file, or write it anew."
+            f"{name} cannot be read as Parquet ({str(error).splitlines()[0]}): name another file, or write it again."
         ) from None
 
 
 def has_column(path: str | Path, name: str, column: str) -> bool:
-    """Whether a Parquet file has a column. Raises UserError."""
+    """Return whether a Parquet file has a column. Raises UserError."""
     with reading_errors(name):
         return column in open_parquet(path, name).schema_arrow.names
 
 
 @contextmanager
 def whole_parquet(name: str) -> Iterator[None]:
-    """Turns what is wrong with the content of a Parquet file into a UserError."""
+    """Turn the errors of reading a Parquet file's content into a UserError."""
     import pyarrow
 
     try:
         yield
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise UserError(f"{name} cannot be read as Parquet ({error}): write it anew.") from None
+        raise UserError(f"{name} cannot be read as Parquet ({error}): write it again.") from None
 
 
 def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
@@ -306,7 +312,7 @@ def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
 
 
 def label_folders(path: Path, name: str) -> list[Path]:
-    """The sub-folders of a folder, in the order of their names."""
+    """Return the sub-folders of a folder, in the order of their names."""
     folders = sorted(part for part in path.iterdir() if part.is_dir() and not part.name.startswith("."))
     if not folders:
         raise UserError(
@@ -316,7 +322,7 @@ def label_folders(path: Path, name: str) -> list[Path]:
 
 
 def folder_files(path: Path, name: str) -> dict[Path, list[Path]]:
-    """The files that `read_folder` reads, by their label's folder."""
+    """Return the files that `read_folder` reads, by the folder of their label."""
     return {folder: sorted(folder.glob("*.txt")) for folder in label_folders(path, name)}
 
 

@@ -1,4 +1,4 @@
-"""Labelled rows: from what stands in a source's tables to texts and the numbers of their labels."""
+"""Labelled rows, made from the tables of a source: texts, and the numbers of their labels."""
 
 import difflib
 import math
@@ -13,10 +13,11 @@ from bitsweep.files import whole_file
 
 
 def clean(table: Table, classes: int, values: Sequence | None = None, strict: bool = True) -> pd.DataFrame:
-    """The rows of a table: text, label (0 to `classes` - 1) and, of pairs, pair.
+    """Return the rows of a table: text, label (0 to `classes` - 1) and, of pairs, pair.
 
-    `values` are what stands in the column of labels for each label, where not these numbers. Raises UserError, with the
-    place, for a row without a text or a label, or with one that is not known; where `strict` also for an empty text.
+    `values` are the values of the column of labels that stand for each label, where they are not these numbers. Raises
+    UserError, with the place, for a row without a text or a label, or with an unknown label; where `strict`, also for
+    an empty text.
     """
     if not table.columns["label"]:
         raise UserError(f"{table.name} has no rows: give it some, or name another file.")
@@ -24,7 +25,7 @@ def clean(table: Table, classes: int, values: Sequence | None = None, strict: bo
     for key, texts in rows.items():
         for row, text in enumerate(texts):
             if wrong := fault_of(text, strict):
-                raise UserError(f"{table.place(row)} {wrong}: mend or remove it (data.{key} names the column).")
+                raise UserError(f"{table.place(row)} {wrong}: correct or remove it (data.{key} names the column).")
     if not any(text.strip() for text in rows["text"]):
         raise UserError(f"{table.name} has only spaces for texts: set data.text to the column of the texts.")
     numbers = None if values is None else {str(value): number for number, value in enumerate(values)}
@@ -33,7 +34,7 @@ def clean(table: Table, classes: int, values: Sequence | None = None, strict: bo
 
 
 def fault_of(text: object, strict: bool) -> str | None:
-    """What makes a text unusable."""
+    """Return what makes a text unusable, as the end of a sentence; None where it can be used."""
     if not isinstance(text, str):
         return "has no text" if text is None or text != text else f"has {repr(text)[:100]} where a text should be"
     if strict and not text.strip():
@@ -50,7 +51,7 @@ def fault_of(text: object, strict: bool) -> str | None:
 
 
 def number_of(label: object, classes: int, numbers: dict[str, int] | None, table: Table, row: int) -> int:
-    """The number of a label as it stands in a file. Raises UserError where it has none."""
+    """Return the number of a `label` as it stands in a file. Raises UserError where it has none."""
     spelled = str(label).strip()
     if label is None or spelled == "" or (isinstance(label, float) and math.isnan(label)):
         raise UserError(f"{table.place(row)} has no label: give it one, or remove it.")
@@ -69,12 +70,12 @@ def number_of(label: object, classes: int, numbers: dict[str, int] | None, table
             return int(spelled)
         raise UserError(
             f"{table.place(row)} has label {shown}, but label_names names the labels 0 to {classes - 1}: correct "
-            "label_names or the data, or say with data.values what stands for each."
+            "label_names or the data, or set data.values to what stands in the column for each of label_names."
         )
     if is_number(label):
         raise UserError(
             f"{table.place(row)} has label {shown}, which is no whole number: write labels as 0, 1, ... or as names "
-            "(a column with missing labels may have become one of decimals)."
+            "(some programs turn a whole column into decimals where a label is missing)."
         )
     raise UserError(
         f"{table.place(row)} has label {shown}, where whole numbers were expected: set data.values to what "
@@ -83,7 +84,7 @@ def number_of(label: object, classes: int, numbers: dict[str, int] | None, table
 
 
 def texts_of(rows: pd.DataFrame) -> list[str] | list[tuple[str, str]]:
-    """What tokenizers take: texts, or pairs of them."""
+    """Return the texts of rows, or pairs of them, as tokenizers take them."""
     texts = rows["text"].tolist()
     return list(zip(texts, rows["pair"], strict=True)) if "pair" in rows else texts
 

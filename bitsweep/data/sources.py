@@ -1,4 +1,4 @@
-"""Where labelled texts come from: an installed package, files of one's own, the Hub."""
+"""The sources of labelled texts: an installed package, files of one's own, the Hub."""
 
 import hashlib
 import importlib.metadata
@@ -17,21 +17,22 @@ from bitsweep.files import sha256_file
 KEYS = ("text", "label", "pair")
 
 
-def fetch(data: dict, classes: int, kept: Path) -> tuple[dict[str, pd.DataFrame], dict]:
-    """The rows of each split that the source has, and what there is to say of them.
+def fetch(data: dict, classes: int, cache: Path) -> tuple[dict[str, pd.DataFrame], dict]:
+    """Return the rows of each split that the source has, and a description of them for the report.
 
-    `data` is the config's data section, without what is null, `classes` the number of labels. What is downloaded from
-    addresses is kept in the folder `kept`, and the commit of a data set on the Hub where the config names none. A split
-    that was looked for on the Hub and is not there, or tests without labels, has no rows. Raises UserError.
+    `data` is the config's data section, without its null values, `classes` the number of labels. The folder `cache`
+    stores files that are downloaded from addresses, and the commit of a data set on the Hub where the config names
+    none. A split that was looked for on the Hub and is not there, or is there without labels, has no rows. Raises
+    UserError.
     """
     if data["source"] == "package":
         tables = {"train": read_package(data["package"], data["file"], data["where"], columns_of(data))}
         described: dict = {"files": {}}
     elif data["source"] == "files":
-        tables, described = read_files(data, kept)
+        tables, described = read_files(data, cache)
     else:
-        tables, described = read_hub(data, kept)
-    # Who takes others' data cannot mend them: their empty texts are told in the report.
+        tables, described = read_hub(data, cache)
+    # Users cannot correct data of others, so empty texts there are only mentioned in the report.
     strict = data["source"] in ("package", "files")
     rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
     return {**dict.fromkeys(looked_for(data), rows["train"].iloc[:0]), **rows}, described
@@ -42,46 +43,46 @@ def columns_of(data: dict) -> dict[str, str]:
 
 
 def looked_for(data: dict) -> list[str]:
-    """The splits besides the labelled rows that are taken where the source has them, though the config names none."""
+    """Return the splits besides train that are taken where the source has them, though the config names none."""
     return ["validation", "test"] if data["source"] == "hub" and finds_splits(data.get("train")) else []
 
 
-def read_files(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
+def read_files(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
     tables, files = {}, {}
     for split in filter(data.get, SPLITS):
         place = data[split]
-        path, name = open_file(place, split, kept), f"{place} (data.{split})"
+        path, name = open_file(place, split, cache), f"{place} (data.{split})"
         suffix = None if path.is_dir() else suffix_of(place)
         tables[split] = read_table(path, name, columns_of(data), suffix)
-        # The report tells it.
+        # The report shows these.
         files[split] = {"name": without_secrets(place), "sha256": None if path.is_dir() else sha256_file(path)}
     return tables, {"files": files}
 
 
-def open_file(place: str, split: str, kept: Path) -> Path:
+def open_file(place: str, split: str, cache: Path) -> Path:
     if not is_address(place):
         return Path(place)
     from bitsweep.data.download import download
 
-    return download(place, f"data.{split}", kept)
+    return download(place, f"data.{split}", cache)
 
 
-def read_hub(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
-    """The labelled rows of a data set on the Hub, or of a task of GLUE, and what there is to say of them."""
-    # Only here, since a fetch from elsewhere has no use for the Hub's client.
+def read_hub(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
+    """Return the labelled rows of a data set on the Hub, or of a task of GLUE, and their description as in `fetch`."""
+    # The import is here, since a fetch from elsewhere has no use for the Hub's client.
     from bitsweep.data.hub import download_data_file, list_data_files, pin_revision
 
     others, values = looked_for(data), data.get("values") or ()
     if data["source"] == "glue":
         data = hub_section(data["task"], data.get("revision"))
-    data = {**data, "revision": pin_revision("data", data["name"], data.get("revision"), kept / "revisions.json")}
+    data = {**data, "revision": pin_revision("data", data["name"], data.get("revision"), cache / "revisions.json")}
     name, revision, columns = data["name"], data["revision"], columns_of(data)
-    names = list_data_files(name, revision, kept / "listings.json") if needs_listing(data) else []
+    names = list_data_files(name, revision, cache / "listings.json") if needs_listing(data) else []
     tables, described = {}, {"revision": revision, "files": {}}
     for split, files in files_of_splits(names, data, others).items():
         paths = [download_data_file(name, revision, file) for file in files]
         found = split not in data
-        # Some data sets keep their labels to themselves: other rows are held out then.
+        # Some data sets are published without these labels: other rows are held out then.
         if found and split != "train" and not has_column(paths[0], files[0], columns["label"]):
             described[f"unlabelled_{split}"] = True
             continue
@@ -101,13 +102,13 @@ def read_hub(data: dict, kept: Path) -> tuple[dict[str, Table], dict]:
 
 
 def join(parts: list[Table], name: str) -> Table:
-    """The rows of several files as one table, numbered through."""
+    """Return the rows of several files as one table, numbered from 1 across all of them."""
     columns = {key: [cell for part in parts for cell in part.columns[key]] for key in parts[0].columns}
     return Table(name, columns, range(1, sum(len(part.places) for part in parts) + 1), "row")
 
 
 def describe_files(files: list[str], paths: list[Path]) -> dict:
-    """The files of a split for the report; of several the digest is that of their digests, one a line."""
+    """Describe a split's files for the report; the digest of several files is that of their digests, each on a line."""
     sums = [sha256_file(path) for path in paths]
     if len(files) == 1:
         return {"name": files[0], "sha256": sums[0]}
@@ -116,16 +117,17 @@ def describe_files(files: list[str], paths: list[Path]) -> dict:
 
 
 def is_no_label(label: object, values: Sequence) -> bool:
-    """Whether what stands in a column of the Hub's labels stands for none: null, or -1 unless `values` has it."""
+    """Return whether a value in a column of the Hub's labels is no label: null, or -1 unless `values` has it."""
     nothing = {"", "-1"} - set(map(str, values))
     whole = int(label) if isinstance(label, float) and label.is_integer() else label
     return label is None or label != label or str(whole).strip() in nothing
 
 
 def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
-    """The rows of a data set's table that have a text and a label.
+    """Return the rows of a data set's table that have a text and a label.
 
-    Raises UserError where no row is left, and for test rows: scores would be on others than the data set says.
+    Raises UserError where no row is left, and where test rows would be left out: scores would be on other rows than the
+    data set's own.
     """
     columns = table.columns
     bare = [is_no_label(label, values) for label in columns["label"]]
@@ -137,18 +139,18 @@ def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
         place = table.place(bare.index(True))
         raise UserError(
             f"{place} has no label or no text: set data.test to another split or file, or set data.train to the "
-            "training files' path or pattern and leave data.test out, so that other rows test."
+            "training files' path or pattern and leave data.test out, so that other rows are held out to test."
         )
     if all(bare):
         raise UserError(f"{table.name} has no row with a text and a label: set data.{split} to another split or file.")
-    kept = [row for row, lacks in enumerate(bare) if not lacks]
-    print(f"{table.name}: {len(bare) - len(kept)} row(s) without a label or a text are left out")
-    rows = {key: [cells[row] for row in kept] for key, cells in columns.items()}
-    return Table(table.name, rows, [table.places[row] for row in kept], table.unit)
+    remaining = [row for row, lacks in enumerate(bare) if not lacks]
+    print(f"{table.name}: {len(bare) - len(remaining)} row(s) without a label or a text are left out")
+    rows = {key: [cells[row] for row in remaining] for key, cells in columns.items()}
+    return Table(table.name, rows, [table.places[row] for row in remaining], table.unit)
 
 
 def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:
-    """The rows of a file of an installed package whose columns have the values of `where`.
+    """Return the rows of a file of an installed package whose columns have the values of `where`.
 
     The file is found through the package's metadata: importing a data package may load all of it.
     """

@@ -1,4 +1,4 @@
-"""Three splits of labelled rows, as the reference divides them, and whether their sizes and labels will do."""
+"""Three splits of labelled rows, as the reference divides them, and checks of their sizes and labels."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from bitsweep.errors import UserError
 def split_rows(
     labelled: pd.DataFrame, official: dict[str, pd.DataFrame], held_out: float, seed: int, stratified: bool = False
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Training, validation and test rows, each with `row`, its number in the source.
+    """Return training, validation and test rows, each with `row`, its number in the source.
 
     `official` has the splits "validation" and "test" that the source itself has. What it lacks is held out:
 
@@ -22,17 +22,18 @@ def split_rows(
     | validation | all labelled rows | half of validation | the other half |
     | both | all labelled rows | validation | test |
 
-    The held-out share is `datasets.Dataset.train_test_split`'s, so that the reference's split comes out. What is not
-    held out is shuffled by the same seed: some splits are sorted by label, and a limit takes the first rows. Where
-    `stratified` each held-out part has the labels' shares. Raises UserError where there are too few rows.
+    Rows are held out by `datasets.Dataset.train_test_split`, so that the split is the reference's. Official splits, and
+    labelled rows that all train, are shuffled by the same seed: some splits are sorted by label, and a limit takes the
+    first rows. Where `stratified`, each held-out part has the labels' shares. Raises UserError where there are too few
+    rows.
     """
     labelled = labelled.assign(row=range(len(labelled)))
     official = {split: shuffle(rows.assign(row=range(len(rows))), seed) for split, rows in official.items()}
     if "validation" in official:
         train, rest = shuffle(labelled, seed), official["validation"]
     else:
-        told = f"split.held_out is {held_out}"
-        train, rest = hold_out(labelled, held_out, seed, stratified, told, "set split.held_out nearer to 0.5")
+        beginning = f"split.held_out is {held_out}"
+        train, rest = hold_out(labelled, held_out, seed, stratified, beginning, "set split.held_out nearer to 0.5")
     if "test" in official:
         return train, rest, official["test"]
     if len(rest) < 2:
@@ -41,10 +42,10 @@ def split_rows(
             remedy = f"split.held_out is {held_out}, too little of {len(labelled)} rows for two splits: raise it"
         raise UserError(f"{len(rest)} row(s) are too few to validate and to test: {remedy}.")
     if stratified:
-        told, remedy = f"split.held_out is {held_out}, half of it for testing,", "raise split.held_out"
+        beginning, remedy = f"split.held_out is {held_out}, half of it for testing,", "raise split.held_out"
         if "validation" in official:
-            told, remedy = "Half of the validation split tests", "name a test split"
-        return train, *hold_out(rest, 0.5, seed, stratified, told, remedy)
+            beginning, remedy = "Half of the validation split tests", "name a test split"
+        return train, *hold_out(rest, 0.5, seed, stratified, beginning, remedy)
     half = len(rest) // 2
     return train, rest.iloc[:half], rest.iloc[half:]
 
@@ -54,15 +55,15 @@ def shuffle(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def hold_out(
-    rows: pd.DataFrame, share: float, seed: int, stratified: bool, told: str, remedy: str
+    rows: pd.DataFrame, share: float, seed: int, stratified: bool, beginning: str, remedy: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows less a share of them, and that share.
+    """Split off a share of the rows at random; return the other rows, and that share.
 
-    Raises UserError where the rows do not allow it: a sentence that begins with `told` and has `remedy`.
+    Raises UserError where there are too few rows, with a sentence that begins with `beginning` and has `remedy`.
     """
     from datasets import ClassLabel, Dataset, Features, Value
 
-    # Typed from the start: a cast of the column would go through the whole machinery of `Dataset.map`.
+    # The columns get their types from the start: a later cast would go through the whole machinery of `Dataset.map`.
     features = Features({"row": Value("int64"), "label": ClassLabel(num_classes=int(rows["label"].max()) + 1)})
     columns = {"row": list(range(len(rows))), "label": rows["label"].tolist()}
     numbers = Dataset.from_dict(columns, features=features)
@@ -70,43 +71,43 @@ def hold_out(
         parts = numbers.train_test_split(share, seed=seed, stratify_by_column="label" if stratified else None)
     except ValueError:
         if not stratified:
-            raise UserError(f"{told}, which {len(rows)} row(s) do not allow: {remedy}, or add rows.") from None
+            raise UserError(f"{beginning}, for which {len(rows)} row(s) are too few: {remedy}, or add rows.") from None
         counts = rows["label"].value_counts()
         raise UserError(
-            f"{told} and split.stratified is true, but of {len(rows)} rows {counts.min()} with label {counts.idxmin()} "
-            f"are too few for every label to be in each part: {remedy}, set split.stratified to false, or add rows "
-            "with that label."
+            f"{beginning} and split.stratified is true, but label {counts.idxmin()} has only {counts.min()} of "
+            f"{len(rows)} rows, too few for every label to be in each part: {remedy}, set split.stratified to false, "
+            "or add rows with that label."
         ) from None
     return tuple(rows.iloc[parts[part]["row"]] for part in ("train", "test"))
 
 
 def check_classes(labels: Sequence[int], classes: int, split: str, limit: int | None = None) -> None:
-    """Raises UserError where the rows of a split have one label alone, or training rows lack any of 0 to `classes` - 1.
+    """Raise UserError where the rows of a split have only one label, or training rows lack any of 0 to `classes` - 1.
 
-    `limit` is how many rows the split was cut to. Validation rows that lack a label can select: the report tells it.
+    `limit` is how many rows the split was cut to. Validation rows that lack a label can select: the report mentions it.
     """
     found = sorted(set(labels))
     missing = [str(label) for label in range(classes) if label not in found]
-    remedy = "give it rows with the others, or set split.stratified to true where rows are held out"
+    remedy = "give it rows with every label, or set split.stratified to true where rows are held out"
     if limit:
         remedy = f"raise limit.{split}, {remedy}"
     if len(found) == 1:
-        raise UserError(f"The {split} split has one label alone, {found[0]}: {remedy}.")
+        raise UserError(f"The {split} split has only one label, {found[0]}: {remedy}.")
     if missing and split == "train":
         raise UserError(
-            f"The {split} split has no row with label {', '.join(missing)} (label_names names them from 0): {remedy}, "
-            "or take it out of label_names."
+            f"The {split} split has no row with label {', '.join(missing)} (label_names names labels from 0 on): "
+            f"{remedy}, or take that label out of label_names."
         )
 
 
 def check_limit(rows: int, limit: int | None, split: str) -> None:
-    """Raises UserError where a split of `rows` rows has fewer than its limit."""
+    """Raise UserError where a split of `rows` rows has fewer than its limit."""
     if limit is not None and limit > rows:
         raise UserError(f"limit.{split} is {limit}, but the split has {rows} rows: lower it, or set it to null.")
 
 
 def check_limits(rows: dict[str, int], limits: dict[str, int | None]) -> None:
-    """Raises UserError where any split has fewer rows than its limit; both are by the name of the split.
+    """Raise UserError where any split has fewer rows than its limit; both arguments are by the name of the split.
 
     `limits` may also have `study`, the largest training set of the training-size study.
     """

@@ -1,6 +1,6 @@
 """Users' tables, read and written a chunk of rows at a time: CSV, TSV, JSON lines, Parquet.
 
-What stands in the other columns comes out as it went in: cells of CSV and TSV as texts, JSON and Parquet by type.
+All other columns are written as they were read: cells of CSV and TSV as texts, JSON and Parquet with their types.
 """
 
 import csv
@@ -17,7 +17,7 @@ from typing import Any
 from bitsweep.data.readers import DELIMITERS, SUFFIXES, open_parquet, reading_errors, records_of, suffix_of
 from bitsweep.errors import UserError
 
-# Rows of JSON lines that tell what columns there are.
+# The columns of JSON lines are the keys of so many rows at the beginning.
 PEEKED = 100
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
@@ -27,12 +27,12 @@ Write = Callable[[Rows, dict[str, list]], None]
 
 
 def new_columns(label_names: list[str]) -> list[str]:
-    """The names of the columns that a prediction adds."""
+    """Return the names of the columns that a prediction adds."""
     return ["prediction", *(f"probability_{name}" for name in label_names)]
 
 
 def open_table(path: str) -> "TextTable | ParquetTable":
-    """The table in a file. Raises UserError where its name tells no format, or where it cannot be read."""
+    """Return the table in a file. Raises UserError where its name shows no format, or where it cannot be read."""
     suffix = suffix_of(path)
     if suffix is None:
         raise UserError(f"{path} has none of the suffixes {', '.join(SUFFIXES)}: rename or convert it.")
@@ -41,15 +41,17 @@ def open_table(path: str) -> "TextTable | ParquetTable":
 
 
 def need_columns(table: "TextTable | ParquetTable", columns: list[str]) -> None:
-    """Raises UserError where a table lacks a column, or has it twice."""
+    """Raise UserError where a table lacks a column, or has it twice."""
     for column in columns:
         if table.columns.count(column) != 1:
             has = "more than one column" if column in table.columns else "no column"
-            raise UserError(f"{table.path} has {has} {column!r}: it has {', '.join(table.columns)[:500]}.")
+            raise UserError(
+                f"{table.path} has {has} {column!r}: name another of its columns: {', '.join(table.columns)[:500]}."
+            )
 
 
 def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
-    """Raises UserError where the columns of a table or the keys of a row have a name that is to be added."""
+    """Raise UserError where a name to be added is already among the columns of a table or the keys of a row."""
     for name in added:
         if name in has:
             raise UserError(f"{path} has a column {name!r}, which predictions are written to: rename or remove it.")
@@ -62,19 +64,19 @@ class TextTable:
         self.path = path
         self.suffix = suffix
         self.delimiter = DELIMITERS.get(suffix.removesuffix(".gz"))
-        # Of JSON some rows: the first may lack a key.
+        # JSON lines need several rows: the first may lack a key.
         first = [row for _, row in itertools.islice(self.records(), 1 if self.delimiter else PEEKED)]
         if not first and self.delimiter:
             raise UserError(f"{path} is empty: give it a header and rows.")
         self.columns: list[str] = first[0] if self.delimiter else list(dict.fromkeys(itertools.chain(*first)))
 
     def records(self) -> Iterator[tuple[int, Any]]:
-        """The rows, the header of CSV and TSV among them, each with its line."""
+        """Yield the rows, the header of CSV and TSV among them, each with its line."""
         with reading_errors(self.path):
             yield from records_of(self.path, self.path, self.suffix)
 
     def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
-        """Rows, `size` at a time, and where each stands, for a sentence."""
+        """Yield rows, `size` at a time, and the place of each, for a sentence."""
         records = self.records()
         if self.delimiter:
             next(records)
@@ -88,7 +90,7 @@ class TextTable:
             yield [row for _, row in chunk], [f"{self.path}, line {line}" for line, _ in chunk]
 
     def values(self, rows: Rows, column: str) -> list:
-        """A column of rows, None where an object lacks it."""
+        """Return a column of rows, None where an object lacks it."""
         if self.delimiter:
             place = self.columns.index(column)
             return [row[place] for row in rows]
@@ -96,7 +98,7 @@ class TextTable:
 
     @contextmanager
     def writer(self, path: Path, added: list[str]) -> Iterator[Write]:
-        """Writes tables of this one's format, with the `added` columns behind its own."""
+        """Yield a function that writes rows to `path` in this table's format, with the `added` columns last."""
         opened = gzip.open if self.suffix.endswith(".gz") else open
         with opened(path, "wt", encoding="utf-8", newline="") as file:
             if not self.delimiter:
@@ -108,7 +110,8 @@ class TextTable:
 
                 yield write
                 return
-            # By its line terminator the writer tells which cells to quote: also those with a carriage return alone.
+            # The writer quotes cells that have a character of its line terminator. With \r in it, a cell with a lone
+            # carriage return is quoted too; the file itself gets lines without it.
             lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
             writer = csv.writer(lines, delimiter=self.delimiter, lineterminator="\r\n")
             writer.writerow([*self.columns, *added])
@@ -160,23 +163,23 @@ def transposed(columns: dict[str, list]) -> Iterator[dict]:
 
 
 def spell_json(row: dict) -> str:
-    """A row as JSON, readable where it can be: half of a surrogate pair is no UTF-8."""
+    """Return a row as JSON, with escapes only where half of a surrogate pair cannot be written in UTF-8."""
     text = json.dumps(row, ensure_ascii=False)
     return text if text.isascii() or not SURROGATE.search(text) else json.dumps(row)
 
 
 def need_unicode(text: str, place: str) -> None:
-    """Raises UserError for a text with half of a surrogate pair, as JSON's escapes can spell it."""
+    """Raise UserError for a text with half of a surrogate pair, as JSON's escapes can spell it."""
     if found := SURROGATE.search(text):
         half = ascii(found[0])[1:-1]
-        raise UserError(f"{place} has {half} alone, which is half a character: mend it, or remove the row.")
+        raise UserError(f"{place} has {half} alone, which is half a character: correct it, or remove the row.")
 
 
 def as_texts(values: list, places: list[str]) -> list[str]:
-    """A column as texts; what is missing is an empty text. Raises UserError for what is no text."""
+    """Return a column as texts; what is missing is an empty text. Raises UserError for what is no text."""
     for value, place in zip(values, places, strict=True):
         if value is not None and not isinstance(value, str):
             shown = str(value)[:100]
-            raise UserError(f"{place} has {shown} where a text should be: name a column of texts, or mend it.")
+            raise UserError(f"{place} has {shown} where a text should be: name a column of texts, or correct it.")
         need_unicode(value or "", place)
     return [value or "" for value in values]

@@ -1,4 +1,4 @@
-"""Texts to token ids, by the encoder's own tokenizer."""
+"""The way from texts to token ids, by the encoder's own tokenizer."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from bitsweep.files import read_json
 
 
 def load_tokenizer(encoder: str | Path, max_length: int) -> Tokenizer:
-    """The tokenizer of a prepared encoder's folder; texts are cut to `max_length` tokens, special ones included.
+    """Return the tokenizer of a prepared encoder's folder; texts are cut to `max_length` tokens, special ones included.
 
-    Of a pair the longer text is cut first. Where there are no special ones, as GPT-2 has none, the empty text is one
-    token of padding: it needs an answer too.
+    Of a pair the longer text is cut first. Where there are no special tokens, as in GPT-2, the empty text becomes one
+    token of padding, since it needs a prediction too.
     """
     tokenizer = Tokenizer.from_file(str(Path(encoder) / "tokenizer.json"))
     tokenizer.enable_truncation(max_length, strategy="longest_first")
@@ -23,27 +23,27 @@ def load_tokenizer(encoder: str | Path, max_length: int) -> Tokenizer:
 
 
 def padding(encoder: str | Path, tokenizer: Tokenizer) -> tuple[int, str]:
-    """The id and the token that pad: by a prepared encoder's config, which may leave it out where it is its kind's own.
+    """Return the id and the token of padding, as a prepared encoder's config names it.
 
-    Then it is the tokenizer's.
+    A config may leave out what is the default of its kind of encoder: then the token is the tokenizer's.
     """
     named = read_json(Path(encoder) / "tokenizer_config.json").get("pad_token")
     pad_id = read_json(Path(encoder) / "config.json").get("pad_token_id")
     if not isinstance(pad_id, int) or pad_id < 0:
-        # Some write a token as a section with its settings.
+        # Some configs write a token as a section with its settings.
         pad_id = tokenizer.token_to_id(named["content"] if isinstance(named, dict) else named or "") or 0
     return pad_id, tokenizer.id_to_token(pad_id) or "[PAD]"
 
 
 class Encoding(NamedTuple):
-    """A text's tokens and their types: int32 of shape (tokens,), a hundredth of what tokenizers keeps of each text."""
+    """A text's tokens and their types: int32 of shape (tokens,), a hundredth of the memory of `tokenizers.Encoding`."""
 
     ids: np.ndarray
     type_ids: np.ndarray
 
 
 def encode(tokenizer: Tokenizer, texts: list[str] | list[tuple[str, str]], size: int = 1000) -> list[Encoding]:
-    """Tokenizes texts or pairs of them, `size` at a time, with a line of progress each ten thousand."""
+    """Tokenize texts or pairs of them, `size` at a time, with a line of progress after each ten thousand."""
     encodings: list[Encoding] = []
     for start in range(0, len(texts), size):
         for found in tokenizer.encode_batch(texts[start : start + size]):

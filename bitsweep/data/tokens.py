@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from bitsweep.files import whole_file
 
 if TYPE_CHECKING:
-    # Splits are tokenized and counted without the second that torch takes to import.
+    # Splits are tokenized and counted without torch, whose import takes a second.
     import torch
 
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Tokens:
     """One tokenized split of n examples.
 
-    `input_ids` and `token_type_ids` (int32) hold all examples one behind the other; example i lies at
+    `input_ids` and `token_type_ids` (int32) hold all examples one after the other; example i lies at
     `offsets[i]:offsets[i + 1]`. `offsets` is int64 of shape (n + 1,), `labels` int64 of shape (n,).
     """
 
@@ -39,26 +39,26 @@ class Tokens:
         return np.diff(self.offsets)
 
     def to(self, device: str) -> Tokens:
-        """The same split with its tokens and labels on a device."""
+        """Return the same split with its tokens and labels on a device."""
         names = ("input_ids", "token_type_ids", "labels")
         return self if device == "cpu" else replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def subset(self, indices: np.ndarray) -> Tokens:
-        """The examples at `indices`, in that order, in memory."""
+        """Return the examples at `indices`, in that order, in memory."""
         lengths = self.lengths[indices]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][indices] - offsets[:-1], lengths)
         return Tokens(self.input_ids[places], self.token_type_ids[places], offsets, self.labels[indices])
 
     def padded(self, indices: np.ndarray, pad_id: int, width: int | None = None) -> dict[str, torch.Tensor]:
-        """The examples as a rectangle of shape (len(indices), width or the longest), as the encoder takes them."""
+        """Return examples as the encoder takes them: rectangles of shape (len(indices), `width` or the longest)."""
         import torch
 
         device = self.input_ids.device
         lengths = self.lengths[indices]
         columns = np.arange(width or int(lengths.max()))
         within = columns < lengths[:, None]
-        # Places behind an example's end are any that exist: they are overwritten.
+        # Behind an example's end any place will do, since what it gives is overwritten.
         places = np.where(within, self.offsets[:-1][indices][:, None] + columns, 0)
         mask, places = (torch.from_numpy(array).to(device) for array in (within, places))
         return {
@@ -69,7 +69,7 @@ class Tokens:
 
 
 def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:
-    """Writes `tokenization.Encoding`s and their labels."""
+    """Write the encodings of `tokenizer.encode`, and their labels."""
     lengths = [len(encoding.ids) for encoding in encodings]
     arrays = {
         "input_ids": np.concatenate([e.ids for e in encodings], dtype=np.int32),
@@ -82,7 +82,7 @@ def save_tokens(path: str | Path, encodings: list, labels: list[int]) -> None:
 
 
 def to_tokens(encodings: list) -> Tokens:
-    """`tokenizers.Encoding`s as a split in memory, without labels."""
+    """Return encodings, of `tokenizer.encode` or of tokenizers, as a split in memory, whose labels are all 0."""
     import torch
 
     return Tokens(
@@ -94,7 +94,7 @@ def to_tokens(encodings: list) -> Tokens:
 
 
 def load_tokens(path: str | Path) -> Tokens:
-    """Maps a file that `save_tokens` wrote; pages are read as they are used."""
+    """Map a file that `save_tokens` wrote; pages are read as they are used."""
     with safe_open(path, framework="pt") as file:
         return Tokens(
             input_ids=file.get_tensor("input_ids"),
@@ -105,6 +105,6 @@ def load_tokens(path: str | Path) -> Tokens:
 
 
 def count_examples(path: str | Path) -> int:
-    """Examples in a file that `save_tokens` wrote."""
+    """Return the number of examples in a file that `save_tokens` wrote."""
     with safe_open(path, framework="numpy") as file:
         return file.get_slice("labels").get_shape()[0]

@@ -7,21 +7,22 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-# Equal bins of confidence, as the paper takes them.
+# So many bins of confidence, of equal width, as in the paper.
 BINS = 15
-# Where all of a small validation split is right, the likelihood has no optimum but grows towards a temperature of 0.
+# Bounds of the temperature. Where every prediction on a small validation split is right, the likelihood has no optimum:
+# it grows towards a temperature of 0.
 TEMPERATURES = (0.05, 20.0)
 
 
 def mean_loss(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Mean cross-entropy in nats of logits (examples, classes) against labels (examples,)."""
+    """Return the mean cross-entropy, in nats, of logits (examples, classes) against labels (examples,)."""
     return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that the logits are to be divided by, which minimizes the loss: within TEMPERATURES."""
+    """Return the temperature, within TEMPERATURES, by which logits must be divided to minimize the loss."""
     logits = logits.astype(np.float64)
-    # In 1 / temperature the loss is convex, so that its only minimum is found.
+    # The loss is convex in 1 / temperature, so the search finds its only minimum.
     found = minimize_scalar(
         lambda inverse: mean_loss(logits * inverse, labels),
         bounds=(1 / TEMPERATURES[1], 1 / TEMPERATURES[0]),
@@ -32,9 +33,9 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The expected calibration error: over BINS bins of confidence, the mean gap between confidence and accuracy.
+    """Return the expected calibration error: the mean gap between confidence and accuracy over BINS bins of confidence.
 
-    `probabilities` has shape (examples, classes), `labels` (examples,); a bin counts by its examples.
+    `probabilities` has shape (examples, classes), `labels` (examples,). A bin is weighted by its number of examples.
     """
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     # Bins are open at their lower end, as the paper's: a confidence of 1 is in the last one.
@@ -44,7 +45,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def describe(logits: np.ndarray, labels: np.ndarray, temperature: float) -> dict:
-    """The calibration error and the loss of a split before and after its logits are divided by the temperature."""
+    """Return the calibration error and the loss of a split, before and after dividing its logits by the temperature."""
     before, after = logits.astype(np.float64), logits.astype(np.float64) / temperature
     return {
         "examples": len(labels),
@@ -56,7 +57,7 @@ def describe(logits: np.ndarray, labels: np.ndarray, temperature: float) -> dict
 
 
 def calibrate(validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> dict:
-    """The temperature fitted on validation, and what it does there and on test; each split is its logits and labels."""
+    """Return the temperature fitted on validation, with its effect there and on test; a split is logits and labels."""
     temperature = fit_temperature(*validation)
     return {
         "temperature": temperature,

@@ -1,4 +1,4 @@
-"""A selected run as a folder that transformers loads as it is, and what it trained alone."""
+"""A selected run as a folder that transformers loads as it is, and as a delta to its pretrained encoder."""
 
 import shutil
 import tempfile
@@ -22,15 +22,16 @@ from bitsweep.selection.test_scores import rebuild_classifier
 from bitsweep.training.batches import predict
 from bitsweep.training.run_files import RUN_FILES
 
-# How far the exported logits, float32, may lie from those of the evaluation, as a share of the largest distance of a
-# logit from its class's mean: bfloat16 keeps 8 bits, and its errors add up over layers.
+# The exported logits, which are float32, may differ from those of the evaluation by this share of the largest distance
+# of a logit from its class's mean. bfloat16 has 8 bits of precision, and its errors add up over layers.
 TOLERANCES = {"float32": 1e-3, "bfloat16": 0.1}
-# And beside that as a share of the largest logit, or of 1: there may be one text, or the same answer to all.
+# To this is added a share of the largest logit, or of 1 if that is larger: with one text, or with the same answer to
+# all texts, every logit is its class's mean.
 SHARES = {"float32": 1e-4, "bfloat16": 0.02}
 
 
 def merge(model: torch.nn.Module) -> torch.nn.Module:
-    """A plain classifier that computes what `model` does: low-rank updates are added to the weights of their layers."""
+    """Return a plain classifier that computes what `model` does: low-rank updates are added to the layers' weights."""
     for module in model.modules():
         if hasattr(module, "lora_A"):
             module.merge()
@@ -43,11 +44,11 @@ def merge(model: torch.nn.Module) -> torch.nn.Module:
 
 
 def save_classifier(model: torch.nn.Module, label_names: list[str], folder: Path) -> None:
-    """Writes config.json, with the labels' names, and model.safetensors, float32."""
+    """Write config.json, with the labels' names, and model.safetensors, in float32."""
     model.config.id2label = dict(enumerate(label_names))
     model.config.label2id = {name: label for label, name in enumerate(label_names)}
     model.config.problem_type = "single_label_classification"
-    # What an earlier task of the encoder may have left: pipelines would give other than a softmax.
+    # An earlier task of the encoder may have left these, with which a pipeline would not give a softmax.
     for key in ("function_to_apply", "task_specific_params"):
         vars(model.config).pop(key, None)
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,16 +60,16 @@ def save_classifier(model: torch.nn.Module, label_names: list[str], folder: Path
 
 
 def save_tokenizer(encoder: Path, max_length: int, segments: bool, folder: Path) -> None:
-    """Writes the encoder's tokenizer so that it cuts texts as in training, and gives token types only where they count.
+    """Write the encoder's tokenizer so that it cuts texts as in training, and gives token types only where they count.
 
-    `segments` says whether the encoder tells a pair's texts apart by them.
+    `segments` is whether the encoder uses token types, which distinguish the two texts of a pair.
     """
     settings = read_json(encoder / "tokenizer_config.json")
-    # What loading it offline has left in it.
+    # Loading the tokenizer offline has left these in its settings.
     for key in ("is_local", "local_files_only"):
         settings.pop(key, None)
     settings["model_max_length"] = max_length
-    # Whatever side the encoder's own tokenizer takes: training cuts and pads at the end.
+    # Training cuts and pads at the end, whichever side the encoder's own tokenizer takes.
     settings["truncation_side"] = settings["padding_side"] = "right"
     settings["model_input_names"] = ["input_ids", *(["token_type_ids"] if segments else []), "attention_mask"]
     write_json(folder / "tokenizer_config.json", settings)
@@ -77,9 +78,9 @@ def save_tokenizer(encoder: Path, max_length: int, segments: bool, folder: Path)
 
 
 def compare_logits(logits: np.ndarray, evaluation: pd.DataFrame, precision: str) -> dict:
-    """How far exported logits (examples, classes) lie from those of one seed's evaluation.
+    """Return how far exported logits (examples, classes) lie from those of one seed's evaluation.
 
-    Raises UserError where that is more than rounding can do.
+    Raises UserError where that is more than rounding explains.
     """
     expected = evaluation[[f"logit_{label}" for label in range(logits.shape[1])]].to_numpy(np.float32)
     difference = float(np.abs(logits - expected).max())
@@ -112,10 +113,11 @@ def export(
     evaluation: pd.DataFrame,
     folder: Path,
 ) -> dict:
-    """Writes the exported folder of a mode; returns what goes into its calibration.json.
+    """Write the exported folder of a mode, and return the content of its calibration.json.
 
-    `splits` has the tokens of "validation" and "test", `evaluation` is the table that `evaluation.evaluate` made. The
-    classifier is loaded from the files that were written: what is taken home is calibrated and compared.
+    `splits` has the tokens of "validation" and "test", `evaluation` is the table that `test_scores.evaluate` returned.
+    The classifier is loaded from the files that were just written, so that calibration and comparison are of what users
+    get.
     """
     run = chosen_run(selection, mode)
     model, _, machine = rebuild_classifier(runs / run["path"], encoder, run["weights_sha256"])
@@ -130,11 +132,11 @@ def export(
 
 
 def delta_of(model: torch.nn.Module, mode: dict, seed: int, pretrained: set[str]) -> dict[str, torch.Tensor]:
-    """What a run's classifier has beside the pretrained encoder, by name: all that is stored for one more task.
+    """Return the tensors, by name, that a run's classifier adds to the pretrained encoder: all that a task needs.
 
-    These are the trained parameters, as in the run's weights, and what is left of the head, which the seed drew. Of a
-    parameter of which only some entries trained there are their values, and under `<name>.places` their positions in
-    the flattened parameter. `pretrained` are the names of the encoder's own parameters.
+    These are the trained parameters, as in the run's weights, and the rest of the head, which the seed drew. Of a
+    parameter of which only some entries trained, there are the values of these, and under `<name>.places` their
+    positions in the flattened parameter. `pretrained` are the names of the encoder's own parameters.
     """
     trained = freeze(model, mode, seed)
     tensors = dict(trained.tensors)
@@ -149,7 +151,7 @@ def delta_of(model: torch.nn.Module, mode: dict, seed: int, pretrained: set[str]
 
 
 def export_delta(selection: dict, mode: str, runs: Path, encoder: Path, path: Path) -> None:
-    """Writes the delta of a mode's exported run."""
+    """Write the delta (see `delta_of`) of a mode's exported run to `path`."""
     run = chosen_run(selection, mode)
     model, recipe, _ = rebuild_classifier(runs / run["path"], encoder, run["weights_sha256"])
     with safe_open(encoder / MODEL_WEIGHTS, framework="pt") as file:

@@ -6,8 +6,9 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from bitsweep.metrics import METRIC_NAMES, METRICS
 from bitsweep.number_format import spell_number
-from bitsweep.report.prose import shown, shown_range, test_split_sentence
-from bitsweep.report.tables import count, percent
+from bitsweep.report.prose import test_split_sentence
+from bitsweep.report.score_format import count, percent, spell_range, spell_score
+from bitsweep.report.tables import shown_metrics
 from bitsweep.selection.comparison import LEVEL, accuracy_interval
 
 USE = """```python
@@ -37,7 +38,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-# A head that the encoder may come with is of another task.
+# If the encoder comes with a head, that is of another task and is not loaded.
 model = AutoModelForSequenceClassification.from_pretrained(
     {encoder}, num_labels={labels}, ignore_mismatched_sizes=True, dtype=torch.float32
 )
@@ -59,27 +60,22 @@ model.load_state_dict(delta, strict=False)"""
 
 
 def one_line(text: str) -> str:
-    """A text for a cell of a table."""
+    """Return a text as it can stand in a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def rows_of(scores: dict, interval: list[float] | None, metric: str) -> dict[str, str]:
-    """Scores as they are shown, by metric: accuracy with Wilson's interval, the selecting one with its own."""
+    """Return the scores as texts by metric: accuracy with Wilson's interval, the selecting metric with its own."""
     cells = {}
     for name in METRICS:
-        cells[name] = shown(scores[name], name)
+        cells[name] = spell_score(scores[name], name)
         known = scores["accuracy_interval"] if name == "accuracy" else interval if name == metric else None
-        cells[name] += f" ({shown_range(known, name)})" if known else ""
+        cells[name] += f" ({spell_range(known, name)})" if known else ""
     return cells
 
 
-def told_metrics(experiment: dict) -> list[str]:
-    """The scores that a card tells; F1, which is that of label 1, only where it selects."""
-    return [name for name in METRICS if name != "f1" or experiment["metric"] == "f1"]
-
-
 def front_matter(facts: dict) -> str:
-    """The card's machine-readable part."""
+    """Return the card's machine-readable part."""
     experiment, mode = facts["experiment"], facts["mode"]
     hub = experiment["sources"]["data"]["source"] == "hub"
     name = f"{experiment['name']}-{mode}"
@@ -96,7 +92,7 @@ def front_matter(facts: dict) -> str:
             metric_value=round(facts[split][metric], 6),
         )
         for split in ("validation", "test")
-        for metric in told_metrics(experiment)
+        for metric in shown_metrics(experiment["metric"])
     ]
     encoder = experiment["sources"]["encoder"]
     return ModelCardData(
@@ -121,27 +117,29 @@ def scores_section(facts: dict) -> list[str]:
         "|---|---|---|",
         *(
             f"| {METRIC_NAMES[name]} | {cells['validation'][name]} | {cells['test'][name]} |"
-            for name in told_metrics(experiment)
+            for name in shown_metrics(metric)
         ),
         f"| loss | {validation['loss']:.4f} | {test['loss']:.4f} |",
         "",
-        f"In brackets are {100 * LEVEL:.0f} % intervals: Wilson's of accuracies, else the percentile bootstrap's. They "
-        "cover the drawing of the examples, not that of the seed.",
+        f"In brackets are {100 * LEVEL:.0f} % intervals: Wilson's for accuracies, the percentile bootstrap's for other "
+        "scores. They cover the random choice of the examples, not that of the seed.",
         "",
-        f"The validation score is too high an estimate, since it picked: of {price['picked_from']} setting(s) and the "
-        f"{price['epochs']} epochs of their runs. By the bootstrap bias correction it is "
-        f"{shown(price['corrected'], metric)} instead of {shown(price['observed'], metric)} ({METRIC_NAMES[metric]}"
-        f"{', mean over seeds' if seeds > 1 else ''}).",
-        "The test split was read once, after that. "
+        f"The validation score is the best of {price['picked_from']} setting(s) and of the {price['epochs']} epochs of "
+        "their runs, and therefore too high an estimate. The bootstrap bias correction estimates "
+        f"{spell_score(price['corrected'], metric)} instead of {spell_score(price['observed'], metric)} "
+        f"({METRIC_NAMES[metric]}{', mean over seeds' if seeds > 1 else ''}).",
+        "The test split was read once, after this choice. "
         + test_split_sentence({**experiment, "examples": {"test": test["examples"]}}),
-        f"Always giving the commonest label would reach an accuracy of {percent(test['commonest_label_share'])} there.",
+        "Always answering with the commonest label would reach an accuracy of "
+        f"{percent(test['commonest_label_share'])} there.",
     ]
     if seeds > 1:
         lines += [
             "",
             f"The setting was trained with {seeds} seeds and selected by their mean. This is the run of the first "
-            f"seed, {facts['run']['seed']}, not the best one on test. Over the seeds the test {METRIC_NAMES[metric]} "
-            f"is {shown(facts['over_seeds']['mean'], metric)} (standard deviation {facts['over_seeds']['sd']:.4f}).",
+            f"seed, {facts['run']['seed']}; it was not chosen by its score on test. Over all seeds the mean test "
+            f"{METRIC_NAMES[metric]} is {spell_score(facts['over_seeds']['mean'], metric)} (standard deviation "
+            f"{facts['over_seeds']['sd']:.4f}).",
         ]
     return lines
 
@@ -153,10 +151,11 @@ def calibration_section(calibration: dict) -> list[str]:
         for split in ("validation", "test")
     )
     return [
-        f"Dividing the logits by the temperature {calibration['temperature']:.4f}, which was fitted on validation (Guo "
-        "et al., 2017, [arXiv:1706.04599](https://arxiv.org/abs/1706.04599)), is to bring the probabilities nearer "
-        "to how often the label is right. It changes no label. The test split took no part in it, so that it shows "
-        f"whether it did. The expected calibration error ({calibration['bins']} bins) and the loss, before and after:",
+        f"Divide the logits by the temperature {calibration['temperature']:.4f} to bring the probabilities nearer to "
+        "how often the label is right. This changes no label. The temperature was fitted on the validation split (Guo "
+        "et al., 2017, [arXiv:1706.04599](https://arxiv.org/abs/1706.04599)). The test split had no part in that, so "
+        f"it shows whether the temperature helps. The expected calibration error ({calibration['bins']} bins) and the "
+        "loss, before and after:",
         "",
         "| | error before | after | loss before | after |",
         "|---|---|---|---|---|",
@@ -165,10 +164,10 @@ def calibration_section(calibration: dict) -> list[str]:
 
 
 def delta_section(facts: dict, folder: str) -> list[str]:
-    """How to put the delta on the pretrained encoder."""
+    """Return the section on the delta, with a program that puts it on the pretrained encoder."""
     encoder, definition = facts["experiment"]["sources"]["encoder"], facts["experiment"]["trains"]
     at = json.dumps(encoder["name"] if encoder["source"] == "hub" else encoder["path"])
-    # Unknown only where a folder was made by hand.
+    # The commit is unknown only where the encoder's folder was made by hand.
     at += f', revision="{encoder["revision"]}"' if encoder.get("revision") else ""
     apply = "model.load_state_dict(delta, strict=False)"
     if "lora" in definition:
@@ -179,8 +178,9 @@ def delta_section(facts: dict, folder: str) -> list[str]:
     return [
         "## The delta alone",
         "",
-        "`delta.safetensors` has what this classifier has beside the pretrained encoder: the parameters that were "
-        "trained, and its head. With the encoder, which many tasks can share, it makes the same classifier:",
+        "`delta.safetensors` has only what this classifier does not share with the pretrained encoder: the parameters "
+        "that were trained, and the head. Together with the encoder, which many tasks can share, it makes the same "
+        "classifier:",
         "",
         DELTA.format(encoder=at, labels=labels, folder=folder, apply=apply),
         "",
@@ -188,12 +188,12 @@ def delta_section(facts: dict, folder: str) -> list[str]:
 
 
 def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
-    """The card as Markdown.
+    """Return the card as Markdown.
 
-    `facts` has `experiment` (what params.export_text gives), `mode`, `choice` and `run` (of selection.json), `price`,
-    `validation` and `test` (the run's scores, each with `interval`, `accuracy_interval`, `loss` and `examples`),
-    `over_seeds`, `calibration` (calibration.json), `result` (the run's), `examples` (that trained it) and `hardware`.
-    `folder` stands in its programs.
+    `facts` has `experiment` (as rule_params.export_text returns it), `mode`, `choice` and `run` (of selection.json),
+    `price`, `validation` and `test` (the run's scores, each with `interval`, `accuracy_interval`, `loss` and
+    `examples`), `over_seeds`, `calibration` (calibration.json), `result` (the run's), `examples` (the number that
+    trained it) and `hardware`. `folder` is the path that stands in the card's programs.
     """
     experiment, mode, choice, run = facts["experiment"], facts["mode"], facts["choice"], facts["run"]
     names = experiment["label_names"]
@@ -201,10 +201,10 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
     pair = experiment.get("pair")
     example = '{"text": "A first text.", "text_pair": "A second text."}' if pair else '"A text to classify."'
     texts = '["A first text."], ["A second text."]' if pair else '["A text to classify."]'
-    unknown = "not known here: see the page of its source"
+    unknown = "not known here; see the page of its source"
     recipe, versions = facts["result"]["made_from"]["recipe"], facts["result"]["versions"]
     says = ", as its package says" if licences["data"] else ""
-    merged = ", low-rank updates are merged into them" if "lora" in experiment["trains"] else ""
+    merged = "; low-rank updates are merged into them" if "lora" in experiment["trains"] else ""
     delta = delta_section(facts, folder) if "all" not in experiment["trains"].get("train", []) else []
     lines = [
         "---",
@@ -212,8 +212,9 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         "---",
         f"# {experiment['name']}: {mode}",
         "",
-        f"A classifier of texts into {len(names)} labels, fine-tuned from {experiment['encoder']} in the mode `{mode}` "
-        f"({count(facts['result']['trainable_parameters'])} trained parameters) and selected from a sweep of BitSweep.",
+        f"This model classifies texts into {len(names)} labels. It was fine-tuned from {experiment['encoder']} in the "
+        f"mode `{mode}` ({count(facts['result']['trainable_parameters'])} trained parameters) and selected from a "
+        "sweep of BitSweep.",
         "",
         "| number | label |",
         "|---|---|",
@@ -223,7 +224,7 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         "",
         USE.format(folder=folder, example=example),
         "",
-        f"Texts are cut to {experiment['max_length']} tokens, as in training; without `truncation=True` longer ones "
+        f"Texts are cut to {experiment['max_length']} tokens, as in training. Without `truncation=True`, longer texts "
         "may fail.",
         "",
         "## Scores",
@@ -242,8 +243,8 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         f"- Data: {one_line(experiment['data'])}; {count(facts['examples'])} training examples.",
         f"- Encoder: {one_line(experiment['encoder'])}.",
         f"- Setting: batch size {choice['batch_size']}, learning rate {spell_number(choice['learning_rate'])}, seed "
-        f"{run['seed']}, epoch {run['epoch']} of {recipe['epochs']}, at most {experiment['max_length']} tokens; the "
-        f"best by validation {METRIC_NAMES[experiment['metric']]} of batch sizes "
+        f"{run['seed']}, epoch {run['epoch']} of {recipe['epochs']}, at most {experiment['max_length']} tokens. It is "
+        f"the best by validation {METRIC_NAMES[experiment['metric']]} of batch sizes "
         f"{', '.join(map(str, experiment['grid']['batch_size']))} and learning rates "
         f"{', '.join(map(spell_number, experiment['grid']['learning_rate']))}.",
         f"- Training: AdamW (weight decay {recipe['weight_decay']:g}), a learning rate falling linearly to 0, "
@@ -251,23 +252,23 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         f"{facts['hardware']}; "
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
         f"- Parameters are float32{merged}. "
-        f"As exported, logits of the {count(check['examples'])} test examples, in float32, differ from those of the "
-        f"evaluation, in {check['evaluated_in']}, by at most {check['largest_difference']:.2g}, and "
-        f"{count(check['labels_that_differ'])} labels differ.",
+        f"On the {count(check['examples'])} test examples, the logits of the exported classifier, computed in float32, "
+        f"differ from those of the evaluation, computed in {check['evaluated_in']}, by at most "
+        f"{check['largest_difference']:.2g}, and {count(check['labels_that_differ'])} labels differ.",
         "",
         "## Limits",
         "",
-        "- The scores hold for texts like those it was trained on. Others, of another language, subject, time or "
-        "length, may fare worse, and confidence does not tell.",
-        "- It gives one of its labels to any text, also to an empty one.",
-        "- What biases the encoder and the data have, it has as well; they were not examined.",
+        "- The scores hold for texts like those it was trained on. On texts of another language, subject, time or "
+        "length it may do worse, and its confidence does not show that.",
+        "- It gives one of its labels to every text, even to an empty one.",
+        "- It has whatever biases the encoder and the data have; they were not examined.",
         "",
         "## Licences",
         "",
         f"- Encoder: {licences['encoder'] or unknown}.",
         f"- Data: {licences['data'] or unknown}{says}.",
         "",
-        "This classifier is made from both; whether you may pass it on is for their licences to say.",
+        "This classifier is made from both: their licences decide whether you may pass it on.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -275,7 +276,10 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
 def gather(
     experiment: dict, mode: str, choice: dict, price: dict, evaluation: dict, intervals: dict, calibration: dict
 ) -> dict:
-    """Most of the facts of a mode's card; `intervals` are comparison.compare's of the one run's predictions on test."""
+    """Return the facts of a mode's card but for `result`, `examples` and `hardware`: see `model_card`.
+
+    `intervals` is what `comparison.compare` returned for the exported run's predictions on test.
+    """
     run, metric = choice["runs"][0], experiment["metric"]
     tested = next(scores for scores in evaluation["runs"] if scores["seed"] == run["seed"])
     examples = calibration["validation"]["examples"]

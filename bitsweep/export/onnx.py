@@ -1,4 +1,4 @@
-"""An exported classifier as ONNX, compared in onnxruntime with what it was made from."""
+"""An exported classifier as ONNX, compared in onnxruntime with the model that it was made from."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from bitsweep.data.tokens import Tokens
 from bitsweep.errors import UserError
 from bitsweep.files import whole_file
 
-# Examples of the test split that are compared, so many at a time.
+# At most EXAMPLES examples of the test split are compared, and at most BATCH at a time.
 EXAMPLES, BATCH = 256, 16
-# As a share of the largest logit's distance from its class's mean.
+# The logits may differ by this share of the largest distance of a logit from its class's mean.
 TOLERANCE = 1e-3
 
 
 def convert(folder: Path, tokens: Tokens, target: Path) -> float:
-    """Writes the classifier of an exported folder to `target`; returns by how much logits differ at most.
+    """Write the classifier of an exported folder to `target` as ONNX, and return the largest difference of its logits.
 
-    Its inputs are the tokenizer's, int64 of shape (batch, tokens) with both free, its output `logits`, float32 of shape
-    (batch, labels). Raises UserError where the encoder cannot be converted, or where the results differ.
+    Its inputs are the tokenizer's, int64 of shape (batch, tokens) with both free; its output is `logits`, float32 of
+    shape (batch, labels). Raises UserError where the encoder cannot be converted, or where the logits differ.
     """
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True
@@ -38,8 +38,8 @@ def convert(folder: Path, tokens: Tokens, target: Path) -> float:
     except torch.onnx.errors.OnnxExporterError as error:
         kind = model.config.model_type
         raise UserError(
-            f"torch cannot convert the architecture {kind} to ONNX ({str(error).splitlines()[0]}): use the folder "
-            "with transformers."
+            f"torch cannot convert the architecture {kind} to ONNX ({str(error).splitlines()[0]}): use the "
+            "exported folder with transformers instead."
         ) from None
     with whole_file(target) as part:
         program.save(part)
@@ -51,7 +51,7 @@ def row_batches(count: int) -> list[np.ndarray]:
 
 
 def inputs_of(model: torch.nn.Module, tokens: Tokens, rows: np.ndarray) -> dict[str, torch.Tensor]:
-    """A padded batch as the model takes it."""
+    """Return a padded batch of the `rows`, as the model takes it."""
     padded = tokens.padded(rows, model.config.pad_token_id or 0)
     segments = getattr(model.config, "type_vocab_size", 0) > 1
     return {name: padded[name] for name in padded if segments or name != "token_type_ids"}
@@ -59,7 +59,10 @@ def inputs_of(model: torch.nn.Module, tokens: Tokens, rows: np.ndarray) -> dict[
 
 @torch.inference_mode()
 def compare(path: Path, model: torch.nn.Module, batches: list[dict[str, torch.Tensor]]) -> float:
-    """The largest difference of logits between onnxruntime and torch. Raises UserError where it is no rounding."""
+    """Return the largest difference of logits between onnxruntime and torch.
+
+    Raises UserError where that is more than rounding explains.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -71,6 +74,6 @@ def compare(path: Path, model: torch.nn.Module, batches: list[dict[str, torch.Te
     if not difference <= TOLERANCE * np.abs(expected - expected.mean(axis=0)).max() + 1e-5:
         raise UserError(
             f"onnxruntime's logits differ from torch's by up to {difference:.3g}, more than rounding explains: use the "
-            "folder with transformers."
+            "exported folder with transformers instead."
         )
     return difference

@@ -1,4 +1,4 @@
-"""What is installed only where it is asked for."""
+"""The packages that ONNX needs, which are installed only on request."""
 
 import importlib.util
 
@@ -8,10 +8,10 @@ ONNX = ("onnx", "onnxruntime", "onnxscript")
 
 
 def need_onnx() -> None:
-    """Raises UserError where a package that ONNX takes is not installed."""
+    """Raise UserError where a package that ONNX needs is not installed."""
     for package in ONNX:
         if importlib.util.find_spec(package) is None:
             raise UserError(
                 f"ONNX needs the package {package}, which is not installed: "
-                ".venv/bin/pip install -r requirements-onnx.txt, then call again."
+                "run .venv/bin/pip install -r requirements-onnx.txt, then call again."
             )

@@ -13,7 +13,7 @@ from bitsweep.files import read_json, whole_file
 from bitsweep.training.batches import predict
 from bitsweep.training.machine import Machine
 
-# Rows in memory at a time: enough for batches of like lengths.
+# So many rows are in memory at a time: enough of them to form batches of like lengths.
 CHUNK = 4096
 DIGITS = 6
 
@@ -22,7 +22,7 @@ class Predictor:
     """The classifier of an exported folder with its tokenizer and its temperature."""
 
     def __init__(self, folder: Path, device: str, threads: int) -> None:
-        # As users compute.
+        # Users of the folder compute in float32 too.
         self.machine = Machine("float32", device, threads)
         self.model = load_exported(folder, self.machine)
         self.tokenizer = load_tokenizer(folder, read_json(folder / "tokenizer_config.json")["model_max_length"])
@@ -30,12 +30,15 @@ class Predictor:
         self.label_names = [self.model.config.id2label[label] for label in range(self.model.config.num_labels)]
 
     def probabilities(self, texts: list[str] | list[tuple[str, str]]) -> np.ndarray:
-        """Calibrated probabilities of texts or pairs: shape (n, labels), n of at least 1."""
+        """Return the calibrated probabilities of texts or pairs: shape (n, labels), with n at least 1."""
         logits = predict(self.model, to_tokens(self.tokenizer.encode_batch(texts)), self.machine)
         return (logits.double() / self.temperature).softmax(-1).numpy()
 
     def columns(self, texts: list[list[str]]) -> dict[str, list]:
-        """The columns to add for rows whose texts are given by column: the label's name, and a probability each."""
+        """Return the columns to add to some rows: the predicted label's name, and the probability of each label.
+
+        `texts` has the rows' texts by column.
+        """
         found = self.probabilities(list(zip(*texts, strict=True)) if len(texts) > 1 else texts[0])
         names = [self.label_names[label] for label in found.argmax(1)]
         return dict(zip(new_columns(self.label_names), [names, *found.T.round(DIGITS).tolist()], strict=True))
@@ -44,16 +47,16 @@ class Predictor:
 def predict_table(
     source: str, target: str, columns: list[str], predictor: Predictor, log: Callable[[str], None] = print
 ) -> None:
-    """Writes the table `source` with predictions to `target`, whole or not at all, its rows in their order.
+    """Write the table `source` with predictions to `target`, whole or not at all, with its rows in their order.
 
-    A text that is empty or missing is predicted as well, from nothing; the log counts them.
+    A row without a text is predicted as well, from nothing; the log counts such rows.
     """
     table, rows, empty, added = open_table(source), 0, 0, new_columns(predictor.label_names)
-    # JSON lines without a line have no columns, and nothing to predict.
+    # A file of JSON lines that is empty has no columns, and nothing to predict.
     if table.columns:
         need_columns(table, columns)
         need_room(source, table.columns, added)
-    # The file is the user's: no sum is noted beside it.
+    # The file is the user's, so no checksum of it is stored.
     with whole_file(target, lasting=False) as part, table.writer(part, added) as write:
         for chunk, places in table.chunks(CHUNK):
             texts = [as_texts(table.values(chunk, column), places) for column in columns]

@@ -9,7 +9,7 @@ from bitsweep.training.machine import Machine
 
 
 def load_exported(folder: Path, machine: Machine) -> torch.nn.Module:
-    """The classifier of an exported folder, ready for `batches.predict`."""
+    """Return the classifier of an exported folder, ready for `batches.predict`."""
     from transformers import AutoModelForSequenceClassification
 
     model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, local_files_only=True)

@@ -1,1 +1,1 @@
-"""What stands around every script: how it ends, what it inherits, which GPU it gets."""
+"""The surroundings of every script: how it ends, what it inherits, which GPU it gets."""

@@ -1,4 +1,4 @@
-"""How a script runs: a user's mistake ends it with one sentence, and later calls can see that it is at work."""
+"""The frame of every script: a user's mistake ends it with one sentence, and later calls can see that it is at work."""
 
 import fcntl
 import os
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bitsweep.errors import FULL_DISK, UserError
 
-# The file in a folder of results that its jobs lock while they work, all at once.
+# The file in a folder of results that all its jobs lock while they work; they share the lock.
 JOBS_LOCK = ".jobs"
-# The variable of the environment that names the folder that jobs work on. No param: it is for all scripts alike, and
-# one that is run by hand has none.
+# The environment variable that names the folder that jobs work on. It is no param, since it is the same for all
+# scripts, and a script that is run by hand has none.
 RESULTS = "BITSWEEP_RESULTS"
 
 
@@ -22,7 +22,7 @@ def run(main: Callable[[], None]) -> None:
 
     The exit status is 1, and after Ctrl-C that of SIGINT.
     """
-    # See scripts/__init__.py.
+    # scripts/__init__.py sets this while modules are imported, and explains it.
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -37,7 +37,7 @@ def run(main: Callable[[], None]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     except Exception as error:
-        # Writers have classes of their own for it.
+        # Libraries that write files have error classes of their own for a full disk.
         if FULL_DISK not in str(error):
             raise
         sys.exit(f"Error: {error}: free some space and call again; what is finished is kept.")
@@ -45,15 +45,15 @@ def run(main: Callable[[], None]) -> None:
 
 @contextmanager
 def at_work() -> Iterator[None]:
-    """Show to later calls on the folder that `prepare_jobs` names that a job is at work on its files."""
+    """Show later calls, by a lock in the folder that `prepare_jobs` names, that a job is at work on its files."""
     results = os.environ.get(RESULTS)
     if not results:
-        # A script that is run by hand.
+        # The script is run by hand.
         yield
         return
     Path(results).mkdir(parents=True, exist_ok=True)
     with Path(results, JOBS_LOCK).open("a") as file:
-        # On a file system without locks: better none than no sweep.
+        # Some file systems have no locks, and a sweep without them is better than none.
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_SH)
         yield

@@ -1,4 +1,4 @@
-"""The environment that jobs inherit from Snakemake, and the commit that they are of."""
+"""The environment that jobs inherit from Snakemake, and the commit of the code that they run."""
 
 import os
 import subprocess
@@ -7,20 +7,21 @@ from pathlib import Path
 
 from bitsweep.jobs.entry import RESULTS
 
-# What reaches jobs by the environment, since a param would make stale what it does not change:
-# the limits that check_mode checks (JSON), for training waits for it, and another test limit must not train again,
+# Three variables reach jobs by the environment. As params they would make results stale that they do not change.
+# The limits that check_mode checks, as JSON: training waits for check_mode, and a new test limit must not train again.
 LIMITS = "BITSWEEP_LIMITS"
-# what a run's time follows from, which a run notes in its costs.json, and which has the time stamps of files in it,
+# A digest of what a run's time depends on, the time stamps of files among it, which the run notes in its costs.json.
 TIMED = "BITSWEEP_TIMED"
-# and what the user says of HF_HUB_OFFLINE, for the jobs that may ask the Hub (`data/hub.py`).
+# The user's own HF_HUB_OFFLINE, for the jobs that may ask the Hub (`data/hub.py`).
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
 def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "") -> None:
     """Let jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
-    What conda activates for a job comes before it. `results` is the folder that the jobs work on, `limits` and `timed`
-    are for LIMITS and TIMED. The Hugging Face libraries stay off the network but in `data/hub.py`.
+    A conda environment that is activated for a job comes before them. `results` is the folder that the jobs work on,
+    `limits` and `timed` are for LIMITS and TIMED. The Hugging Face libraries stay off the network, except in
+    `data/hub.py`.
     """
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
@@ -28,13 +29,13 @@ def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "") -> 
     os.environ[RESULTS] = results
     os.environ[LIMITS], os.environ[TIMED] = limits, timed
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    # A line of progress reaches the log when it is printed.
+    # Each line of progress shall reach the log as soon as it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
 
 
 def commit_of(root: str | Path) -> str | None:
-    """The git commit of the workflow in `root`, with `-dirty` where files differ from it.
+    """Return the git commit of the workflow in `root`, with `-dirty` where files differ from it.
 
     None without git, and where the workflow is no part of a repository, as in a copy of its files.
     """

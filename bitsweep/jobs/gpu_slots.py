@@ -1,4 +1,4 @@
-"""Slots of GPUs: a run takes one, sees that GPU alone, and leaves it when it ends, however it ends.
+"""Slots of GPUs: a run takes one, sees only that GPU, and frees the slot when it ends, however it ends.
 
 A slot is the lock of a file, which ends with its process. The files lie in the machine's folder for temporary files, so
 that sweeps beside each other share the GPUs.
@@ -14,24 +14,24 @@ from pathlib import Path
 from bitsweep.errors import UserError
 from bitsweep.locks import take, waited_for
 
-# Comma-separated: the GPUs that runs share, as CUDA_VISIBLE_DEVICES names them. No param: it is this machine's, and on
-# another one nothing is to be made again.
+# The variable of the GPUs that runs share, comma-separated, as CUDA_VISIBLE_DEVICES names them. It is no param, since
+# it belongs to this machine, and on another one nothing shall be made again.
 GPUS = "BITSWEEP_GPUS"
 # A process that is killed may hold its slot for a moment.
 SECONDS_BETWEEN_TRIES = 0.2
 
 
 def share_gpus(percent: int | None) -> None:
-    """Lets runs share this machine's GPUs, of which `percent` has 100 for each; None: they are not shared.
+    """Let runs share this machine's GPUs: `percent` is 100 for each GPU, or None where they are not shared.
 
-    Raises UserError where there is none.
+    Raises UserError where there is no GPU.
     """
     if percent is None:
         return
     if percent < 100:
         raise UserError(
-            f"resources.gpu_percent is {percent}, so that there is no GPU to share: use profiles/gpu on a machine "
-            "where nvidia-smi lists one, or leave it out."
+            f"resources.gpu_percent is {percent}, so there is no GPU to share: use profiles/gpu on a machine "
+            "where nvidia-smi lists a GPU, or leave gpu_percent out."
         )
     visible = [gpu for gpu in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if gpu]
     os.environ[GPUS] = ",".join((visible or [str(gpu) for gpu in range(percent // 100)])[: percent // 100])
@@ -42,9 +42,9 @@ def slots_folder() -> Path:
 
 
 def take_slot(gpus: list[str], runs: int, stack: ExitStack) -> str | None:
-    """Takes a slot of the GPU with the fewest taken ones, until `stack` closes; None where all are taken."""
+    """Take a slot of the GPU with the most free ones, until `stack` closes; return the GPU, None where none is free."""
     folder = slots_folder()
-    # One at a time: who tries a slot holds it for that moment.
+    # Only one run chooses at a time, since to try a slot is to hold it for a moment.
     with waited_for(folder / "placing.lock", message="Waiting for another run that chooses its GPU."):
         free: dict[str, list] = {gpu: [] for gpu in gpus}
         for gpu, files in free.items():
@@ -64,9 +64,9 @@ def take_slot(gpus: list[str], runs: int, stack: ExitStack) -> str | None:
 
 @contextmanager
 def gpu_slot(percent: int) -> Iterator[None]:
-    """Holds a slot of one of the GPUs that runs share, `percent` of it, and lets this process see that GPU alone.
+    """Hold a slot of one of the GPUs that runs share, `percent` of it, and let this process see only that GPU.
 
-    Does nothing where no GPUs are shared (`profiles/gpu`). Must come before CUDA is used.
+    Nothing happens where no GPUs are shared (`profiles/gpu` shares them). The block must begin before CUDA is used.
     """
     gpus = [gpu for gpu in os.environ.get(GPUS, "").split(",") if gpu]
     if not gpus:

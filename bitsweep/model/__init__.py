@@ -1,1 +1,1 @@
-"""What is trained: the pretrained encoder, the classifier on top of it, and which of its parameters train."""
+"""The model of a run: the pretrained encoder, the classifier on top of it, and the choice of what trains."""

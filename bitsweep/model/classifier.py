@@ -1,4 +1,4 @@
-"""The classifier of a run: the encoder's pretrained weights under a head drawn by the run's seed."""
+"""The classifier of a run: the encoder's pretrained weights under a head that is drawn by the run's seed."""
 
 import hashlib
 import json
@@ -15,10 +15,10 @@ from bitsweep.seeding import stream_key
 
 
 def build_classifier(encoder: str | Path, labels: int, seed: int) -> torch.nn.Module:
-    """The sequence classifier of a prepared encoder's folder, float32 on the CPU, without a network.
+    """Return the sequence classifier of a prepared encoder's folder, float32 on the CPU, without a network.
 
-    The head is drawn as transformers draws it, from a stream that `seed` alone determines: the modes of one seed start
-    from the same head.
+    The head is drawn as transformers draws it, from a stream that `seed` alone determines, so that all modes of one
+    seed start from the same head. Raises UserError for weights that do not belong to the architecture.
     """
     with light_imports():
         from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -29,12 +29,15 @@ def build_classifier(encoder: str | Path, labels: int, seed: int) -> torch.nn.Mo
             model = AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
     unknown = model.load_state_dict(load_file(Path(encoder) / MODEL_WEIGHTS), strict=False).unexpected_keys
     if unknown:
-        raise UserError(f"{encoder} has weights that its architecture does not: {unknown[0]}: delete the folder.")
+        raise UserError(
+            f"{encoder} has weights that its architecture does not know, such as {unknown[0]}: delete the folder "
+            "and run again."
+        )
     return model
 
 
 def digest_state(model: torch.nn.Module) -> str:
-    """SHA-256 over the names, shapes and bytes of all parameters, in the order of their names."""
+    """Return the SHA-256 of the names, shapes and bytes of all parameters, in the order of their names."""
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(f"{name} {tuple(parameter.shape)}\n".encode())
@@ -43,14 +46,14 @@ def digest_state(model: torch.nn.Module) -> str:
 
 
 def save_trained(path: str | Path, weights: dict[str, torch.Tensor], info: dict) -> None:
-    """Writes the trained parameters as safetensors; `info` (JSON) goes into the file's header."""
+    """Write the trained parameters as safetensors; `info` (JSON) goes into the file's header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with whole_file(path) as part:
         save_file(tensors, part, metadata={"info": json.dumps(info, sort_keys=True)})
 
 
 def load_trained(path: str | Path, trained: dict[str, torch.Tensor], info: dict) -> None:
-    """Puts trained parameters into `trained`, what of the run's model trains (`modes.freeze`).
+    """Copy the trained parameters of a file into `trained`, the tensors of the run's model that train (`modes.freeze`).
 
     Raises UserError where the file was made from other settings or another encoder than `info` says, or where its
     parameters are not those.

@@ -1,4 +1,4 @@
-"""The pretrained encoder: brought into one shape, so that all later steps read one kind of folder, offline."""
+"""The pretrained encoder, brought into one form, so that all later steps read one kind of folder, offline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def guess_model_type(name: str) -> str | None:
-    """The architecture that a model's name holds, the longest that fits, as transformers reads folders without one."""
+    """Return the architecture that is part of a model's name, the longest of several; None where there is none.
+
+    This is how transformers reads a folder whose config.json has no `model_type`.
+    """
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     fitting = [kind for kind in CONFIG_MAPPING if kind in name.lower()]
@@ -24,11 +27,12 @@ def guess_model_type(name: str) -> str | None:
 
 
 def prepare_encoder(source: str | Path, name: str, target: str | Path, section: str = "encoder") -> None:
-    """Writes config.json with its model type, model.safetensors, tokenizer.json and tokenizer_config.json to `target`.
+    """Write config.json with its model type, model.safetensors, tokenizer.json and tokenizer_config.json to `target`.
 
     `source` is a folder as transformers saves it, or an old one with vocab.txt for a tokenizer and a config.json
-    without `model_type`; `name` tells its architecture then. Raises UserError where something is missing, or where
-    transformers cannot classify sequences with it by code of its own; `section` of the config has named it.
+    without `model_type`, whose architecture is guessed from `name`. `section` of the config names the encoder, for
+    error messages. Raises UserError where something is missing, or where transformers' own code cannot classify
+    sequences with it.
     """
     source, target = Path(source), Path(target)
     wanted = choose_files([path.name for path in source.iterdir()], name, section)
@@ -44,7 +48,7 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path, section: 
         model, absent = load_pretrained(Path(folder), name)
     padding = getattr(model.config, "pad_token_id", None)
     if not is_padding(padding):
-        # Batches are padded, and decoders find the last token of a text by it.
+        # Batches are padded with this token, and decoders find the last token of a text by it.
         padding = config["pad_token_id"] = choose_padding(model.config, tokenizer, name)
     if tokenizer.pad_token_id is None and padding < len(tokenizer):
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(padding)
@@ -54,23 +58,26 @@ def prepare_encoder(source: str | Path, name: str, target: str | Path, section: 
 
 
 def read_config(path: Path, name: str, section: str) -> dict:
-    """An encoder's config.json, with its model type, without the code that it may come with."""
+    """Return the content of an encoder's config.json, with its model type and without the code that it may name.
+
+    Raises UserError where it cannot be used.
+    """
     from transformers import CONFIG_MAPPING, __version__
     from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES
 
     try:
         config = dict(read_json(path))
     except (TypeError, ValueError):
-        raise UserError(f"{name}/config.json is not a JSON object: take the encoder's files anew.") from None
+        raise UserError(f"{name}/config.json is not a JSON object: fetch the encoder's files again.") from None
     if "model_type" not in config:
         kind = guess_model_type(Path(name).name)
         if kind is None:
-            raise UserError(f"{name}/config.json has no model_type: add it, such as bert.")
+            raise UserError(f"{name}/config.json has no model_type: add that of the encoder, for example bert.")
         config["model_type"] = kind
     code = config.pop("auto_map", None)
     if config["model_type"] not in MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES:
         kinds = "bert, roberta, deberta-v2 or modernbert" if section == "encoder" else "bert"
-        reason = "which needs code of its own, that BitSweep does not run" if code else "which is not made for that"
+        reason = "which needs code of its own, that BitSweep does not run" if code else "which does not classify texts"
         raise UserError(
             f"{name} has model_type {config['model_type']!r}, {reason}: set {section} to one that transformers "
             f"{__version__} classifies texts with, such as {kinds}."
@@ -79,7 +86,7 @@ def read_config(path: Path, name: str, section: str) -> dict:
         CONFIG_MAPPING[config["model_type"]].from_dict(config)
     except Exception as error:
         raise UserError(
-            f"{name}/config.json cannot be used ({in_short(error)}): take the encoder's files anew."
+            f"{name}/config.json cannot be used ({in_short(error)}): fetch the encoder's files again."
         ) from None
     return config
 
@@ -89,7 +96,7 @@ def load_fast_tokenizer(folder: Path, name: str) -> PreTrainedTokenizerFast:
 
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    # Whatever a file that others made makes it raise.
+    # Files that others made may make it raise anything.
     except Exception as error:
         raise UserError(
             f"The tokenizer of {name} cannot be loaded ({in_short(error)}): take an encoder with a tokenizer.json."
@@ -97,21 +104,23 @@ def load_fast_tokenizer(folder: Path, name: str) -> PreTrainedTokenizerFast:
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, name: str, target: Path) -> None:
-    """Writes a fast tokenizer to `target`; one made from vocab.txt gets its tokenizer.json here."""
+    """Write a fast tokenizer to `target`; one made from vocab.txt gets its tokenizer.json here."""
     with tempfile.TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         for file in ("tokenizer.json", "tokenizer_config.json"):
             if not (Path(folder) / file).is_file():
-                raise UserError(f"The tokenizer of {name} cannot be saved as {file}: take an encoder with a fast one.")
+                raise UserError(
+                    f"The tokenizer of {name} cannot be saved as {file}: take an encoder with a fast tokenizer."
+                )
             with whole_file(target / file) as part:
                 shutil.copyfile(Path(folder) / file, part)
 
 
 def load_pretrained(folder: Path, name: str) -> tuple[PreTrainedModel, set[str]]:
-    """The sequence classifier of a folder, float32, and the names of its parameters that the folder has no weights for.
+    """Return the sequence classifier of a folder, float32, and the names of the parameters without weights there.
 
-    Those are its head's and perhaps its pooler's. Raises UserError where others are among them: they would be drawn at
-    random, where the encoder is said to be pretrained.
+    Those are its head's and perhaps its pooler's. Raises UserError where others are among them: these would be drawn at
+    random, although the encoder counts as pretrained.
     """
     import torch
     from transformers import AutoModelForSequenceClassification
@@ -127,16 +136,16 @@ def load_pretrained(folder: Path, name: str) -> tuple[PreTrainedModel, set[str]]
         )
     except Exception as error:
         raise UserError(
-            f"{name} cannot be loaded as a sequence classifier ({in_short(error)}): take other files or another "
-            "encoder."
+            f"{name} cannot be loaded as a sequence classifier ({in_short(error)}): fetch its files again, or take "
+            "another encoder."
         ) from None
     absent = set(loading["missing_keys"]) | {key for key, *_ in loading["mismatched_keys"]}
     prefix = f"{model.base_model_prefix}."
     lacking = sorted(key for key in absent if key.startswith(prefix) and "pool" not in key)
     if lacking:
         raise UserError(
-            f"{name} has no weights for {len(lacking)} of its encoder's parameters, such as {lacking[0]}: its "
-            "config.json and its weights are of different architectures; take other files."
+            f"{name} has no weights for {len(lacking)} of its encoder's parameters, such as {lacking[0]}, so "
+            "its config.json and its weights do not belong together: fetch its files again, or take another encoder."
         )
     return model, absent
 
@@ -146,7 +155,10 @@ def is_padding(token: object) -> bool:
 
 
 def choose_padding(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast, name: str) -> int:
-    """The id that pads where the config names none, as GPT-2's: the tokenizer's, else that of the end of a text."""
+    """Return the id of the token that pads, where the config names none, as GPT-2's does not.
+
+    It is that of the tokenizer, else that of the end of a text. Raises UserError where there is neither.
+    """
     ends = getattr(config, "eos_token_id", None)
     candidates = [tokenizer.pad_token_id, tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
     found = next((token for token in candidates if is_padding(token) and token < config.vocab_size), None)
@@ -158,7 +170,7 @@ def choose_padding(config: PretrainedConfig, tokenizer: PreTrainedTokenizerFast,
 
 
 def save_weights(model: PreTrainedModel, absent: set[str], name: str, target: Path) -> None:
-    """Writes the pretrained parameters of a classifier, under the names that it gives them.
+    """Write the pretrained parameters of a classifier, under the classifier's names for them.
 
     What a run has to draw, the head above all, is left out; so are the heads that the encoder was pretrained with.
     """
@@ -167,9 +179,9 @@ def save_weights(model: PreTrainedModel, absent: set[str], name: str, target: Pa
     pretrained = {key: tensor.clone() for key, tensor in model.state_dict().items() if key not in absent}
     prefix = f"{model.base_model_prefix}."
     if all(key.startswith(prefix) for key in absent):
-        # A classifier that was fine-tuned before: its head is of another task.
+        # This classifier was fine-tuned before: its head has weights, but for another task.
         pretrained = {key: tensor for key, tensor in pretrained.items() if key.startswith(prefix)}
     if not pretrained:
-        raise UserError(f"{name} has no weights for its architecture: take other files.")
+        raise UserError(f"{name} has no weights for its architecture: fetch its files again, or take another encoder.")
     with whole_file(target / MODEL_WEIGHTS) as part:
         save_file(pretrained, part)

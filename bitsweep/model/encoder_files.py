@@ -1,4 +1,4 @@
-"""Which files an encoder's folder needs, and how long a text it reads: what can be said without loading it."""
+"""Checks of an encoder without loading it: which files its folder needs, and how long a text it reads."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from bitsweep.files import MODEL_WEIGHTS, read_json
 INDEX = f"{MODEL_WEIGHTS}.index.json"
 SHARD = re.compile(r"model-\d+-of-(\d+)\.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt.index", "tf_model.h5")
-# What a tokenizer can be made from: any of these sets, each whole.
+# A tokenizer can be made from the files of any one of these sets.
 VOCABULARIES = (
     {"tokenizer.json"},
     {"vocab.txt"},
@@ -32,7 +32,8 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
 )
 
-# These count positions from behind the padding token's id, so that they have fewer than their table has rows.
+# These architectures count positions from the number after the padding token's id, so they read fewer tokens than
+# their table of positions has rows.
 POSITIONS_AFTER_PADDING = (
     "camembert",
     "data2vec-text",
@@ -47,15 +48,16 @@ POSITIONS_AFTER_PADDING = (
     "xlm-roberta-xl",
     "xmod",
 )
-# The names of the number of positions; T5 has one of them for no use.
+# The keys that give the number of positions. T5 has one of them, too, but does not use it.
 POSITIONS = ("max_position_embeddings", "n_positions")
 WITHOUT_POSITIONS = ("t5", "mt5", "umt5")
 
 
 def choose_files(names: list[str], place: str, key: str) -> list[str]:
-    """Those of a model folder's files that are needed. Raises UserError where it lacks what cannot be done without.
+    """Return the files that are needed, of all `names` in a model's folder.
 
-    `place` names the folder and `key` the config's key that chose it, for the sentence.
+    `place` names the folder and `key` the config's key that chose it, for error messages. Raises UserError where a file
+    that is needed is missing.
     """
     if "config.json" not in names:
         raise UserError(f"{place} has no config.json: set {key} to a folder that transformers saved.")
@@ -63,7 +65,7 @@ def choose_files(names: list[str], place: str, key: str) -> list[str]:
     if INDEX in names and MODEL_WEIGHTS not in names:
         expected = int(SHARD.fullmatch(shards[0])[1]) if shards else 1
         if len(shards) != expected:
-            raise UserError(f"{place} has {len(shards)} of {expected} files of weights: download it again, whole.")
+            raise UserError(f"{place} has only {len(shards)} of {expected} files of weights: download all of them.")
         weights = [INDEX, *shards]
     elif MODEL_WEIGHTS in names:
         weights = [MODEL_WEIGHTS]
@@ -81,11 +83,11 @@ def choose_files(names: list[str], place: str, key: str) -> list[str]:
 
 
 def check_max_length(config_file: Path, max_length: int) -> None:
-    """Raises UserError where texts of `max_length` tokens would not fit the encoder's positions."""
+    """Raise UserError where texts of `max_length` tokens would not fit the encoder's positions."""
     try:
         config = dict(read_json(config_file))
     except (TypeError, ValueError):
-        raise UserError(f"{config_file} is not a JSON object: take the encoder's files anew.") from None
+        raise UserError(f"{config_file} is not a JSON object: fetch the encoder's files again.") from None
     kind = config.get("model_type")
     positions = next((config[name] for name in POSITIONS if name in config and kind not in WITHOUT_POSITIONS), None)
     if kind in POSITIONS_AFTER_PADDING and isinstance(positions, int):

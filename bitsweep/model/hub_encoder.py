@@ -13,9 +13,10 @@ from bitsweep.model.encoder_files import choose_files
 
 @contextmanager
 def downloaded_encoder(name: str, revision: str, section: str = "encoder") -> Iterator[Path]:
-    """A folder, for the length of the block, that links to the files of a model repository that BitSweep needs.
+    """Yield a folder of links to those files of a model repository that BitSweep needs; it is removed after the block.
 
-    `section` of the config names it, for sentences. Raises UserError.
+    `section` of the config names the repository, for error messages. Raises UserError where the download fails or a
+    file that is needed is missing.
     """
     with tempfile.TemporaryDirectory() as folder:
         with hub_errors(section, name, revision):

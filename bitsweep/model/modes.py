@@ -1,4 +1,4 @@
-"""Modes: which parameters of the model train. docs/modes.md says where each comes from."""
+"""The modes, each of which says which parameters of the model train. docs/modes.md gives their sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bitsweep.errors import UserError
 from bitsweep.seeding import generator, stream_key
 
 if TYPE_CHECKING:
-    # Settings are checked by the modes' names, without the second that torch takes to import.
+    # Importing torch takes a second, and checking the settings needs only the modes' names.
     import torch
 
 # The names that encoders give to the projection of queries and to the first layer of the feed-forward block.
@@ -20,19 +20,20 @@ INTERMEDIATE_BIASES = ["*.intermediate.dense.bias", "*.ffn.lin1.bias", "*.ffn.bi
 
 BUILT_IN: dict[str, dict] = {
     "full": {"train": ["all"]},
-    # As the reference experiment takes BitFit: the classifier's bias trains with the encoder's, its weight, drawn at
-    # random, stays as it is.
+    # BitFit as in the reference experiment: the classifier's bias trains with the encoder's biases, while the
+    # classifier's weight stays as it was drawn at random.
     "bitfit": {"train": ["bias"]},
-    # As the code of the BitFit paper does (Ben Zaken et al., 2022, arXiv:2106.10199): with the whole classifier.
+    # BitFit as in the code of its paper (Ben Zaken et al., 2022, arXiv:2106.10199): the whole classifier trains, too.
     "bitfit_head": {"train": ["bias", "head"]},
-    # The paper's table 3: the biases of queries and of the feed-forward block's first layer alone, and the classifier.
+    # From the paper's table 3: of the biases, only those of the queries and of the feed-forward block's first layer
+    # train, and the classifier.
     "bitfit_subset": {"train": ["head", "intermediate_bias", "query_bias"]},
     "head": {"train": ["head"]},
     # Qi et al., 2022, "Parameter-efficient tuning on layer normalization", arXiv:2211.08682.
     "layernorm": {"train": ["head", "layernorm"]},
     # Hu et al., 2021, "LoRA", arXiv:2106.09685: queries and values, rank 8.
     "lora": {"train": ["head"], "lora": {"rank": 8, "alpha": 16.0, "target": None}},
-    # The BitFit paper's control (section 4): as many parameters as bitfit's, drawn uniformly from all.
+    # The BitFit paper's control (section 4): as many parameters as bitfit trains, drawn uniformly from all.
     "random": {"random": {"train": ["bias"]}},
 }
 KINDS = {
@@ -50,7 +51,7 @@ class Sample:
     """Some entries of a parameter, which train in its place.
 
     `places` are their positions in the flattened parameter. `values` has shape (n, 1), or (n,) where the parameter is a
-    vector, so that weight decay, which spares vectors, takes them for what they are.
+    vector: weight decay spares vectors, and so it spares the entries of one, too.
     """
 
     parameter: torch.nn.Parameter
@@ -60,21 +61,24 @@ class Sample:
 
 @dataclass
 class Trainable:
-    """What of a model trains: `tensors` by name, which the optimizer updates and a run keeps, and where they are part
-    of larger parameters, the `samples` that they are the values of."""
+    """The part of a model that trains.
+
+    `tensors` has, by name, what the optimizer updates and a run stores. Where these are entries of larger parameters,
+    `samples` says of which, and at which places.
+    """
 
     tensors: dict[str, torch.Tensor]
     samples: list[Sample]
 
     def take_gradients(self) -> None:
-        """Moves the gradients of sampled entries to their values, and forgets those of all others."""
+        """Move the gradients of sampled entries to their values, and drop the gradients of all other entries."""
         for sample in self.samples:
             gradient = sample.parameter.grad
             sample.values.grad = gradient.view(-1)[sample.places].view_as(sample.values)
             gradient.zero_()
 
     def write_back(self) -> None:
-        """Puts the values of sampled entries into the model."""
+        """Put the values of sampled entries into the model."""
         for sample in self.samples:
             sample.parameter.data.view(-1)[sample.places] = sample.values.view(-1)
 
@@ -88,7 +92,7 @@ def is_in_head(model: torch.nn.Module, name: str) -> bool:
 
 
 def names_of_kind(model: torch.nn.Module, kind: str) -> Iterator[str]:
-    """The names of all parameters of one of `KINDS`, or that match a pattern in the shell's style."""
+    """Yield the names of the parameters of a kind: one of `KINDS`, or a pattern of names in the shell's style."""
     norms = {
         id(parameter)
         for module in model.modules()
@@ -97,7 +101,7 @@ def names_of_kind(model: torch.nn.Module, kind: str) -> Iterator[str]:
     }
     patterns = {"query_bias": QUERY_BIASES, "intermediate_bias": INTERMEDIATE_BIASES}.get(kind, [kind])
     for name, parameter in model.named_parameters():
-        # As it was named before low-rank updates were put beside its layer.
+        # This is the name before low-rank updates were put beside the layer, by which kinds and patterns go.
         plain = name.replace(".base_layer.", ".")
         if kind in ("all", "bias", "head", "layernorm"):
             chosen = {
@@ -113,9 +117,10 @@ def names_of_kind(model: torch.nn.Module, kind: str) -> Iterator[str]:
 
 
 def chosen_names(model: torch.nn.Module, mode: dict) -> set[str]:
-    """The names of the parameters that a mode's `train` chooses.
+    """Return the names of the parameters that a mode's `train` chooses.
 
-    Raises UserError where one of its parts chooses nothing, or `bias` nothing in the encoder, which may have no biases.
+    Raises UserError where one of its parts chooses nothing, or where `bias` chooses nothing in the encoder: not every
+    encoder has biases.
     """
     chosen: set[str] = set()
     for kind in mode.get("train", []):
@@ -125,15 +130,15 @@ def chosen_names(model: torch.nn.Module, mode: dict) -> set[str]:
             example = next(name for name, _ in model.named_parameters() if not is_in_head(model, name))
             raise UserError(
                 f"the encoder has no parameter that the mode would train by {what}: remove the mode from grid.mode, or "
-                f"choose others (its parameters have names like {example})."
+                f"let it train others (the encoder's parameters have names like {example})."
             )
         chosen |= names
     return chosen
 
 
 def add_lora(model: torch.nn.Module, lora: dict, seed: int) -> None:
-    """Puts low-rank updates beside the model's linear layers (peft), drawn from a stream that `seed` determines."""
-    # Only here: these imports take seconds.
+    """Put peft's low-rank updates beside the model's linear layers, drawn from a stream that `seed` determines."""
+    # These imports take seconds, and most modes do without them.
     import torch
 
     from bitsweep.model.fast.light_imports import light_imports
@@ -158,13 +163,13 @@ def add_lora(model: torch.nn.Module, lora: dict, seed: int) -> None:
 
 
 def adapt(model: torch.nn.Module, mode: dict, seed: int) -> None:
-    """Adds to a model what a mode trains and the pretrained encoder does not have."""
+    """Add to a model the parameters that a mode trains and the pretrained encoder does not have."""
     if "lora" in mode:
         add_lora(model, mode["lora"], seed)
 
 
 def draw_samples(model: torch.nn.Module, count: int, seed: int) -> dict[str, Sample]:
-    """`count` entries of all parameters together, drawn uniformly by `seed`, by the names of their parameters."""
+    """Return `count` entries, drawn uniformly by `seed` from all parameters together, by the parameters' names."""
     import torch
 
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -181,11 +186,11 @@ def draw_samples(model: torch.nn.Module, count: int, seed: int) -> dict[str, Sam
 
 
 def freeze(model: torch.nn.Module, mode: dict, seed: int) -> Trainable:
-    """Lets only what `mode` trains require gradients, of a model that `adapt` has prepared.
+    """Let only what `mode` trains require gradients, in a model that `adapt` has prepared; return what trains.
 
-    `mode` has `train`, a list of KINDS and name patterns; or `lora`, low-rank updates that train beside that; or
-    `random`, another mode: as many entries of parameters as that one has, drawn uniformly. Raises UserError where the
-    encoder has nothing to train for it.
+    `mode` has `train`, a list of KINDS and patterns of names, and perhaps `lora`, low-rank updates that train as well;
+    or it has `random`, another mode: then as many entries of parameters train as in that one, drawn uniformly. Raises
+    UserError where the encoder has nothing that the mode could train.
     """
     if "random" in mode:
         count = freeze(model, mode["random"], seed).count

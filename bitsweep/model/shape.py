@@ -1,11 +1,11 @@
-"""An encoder's shape, from which its costs follow; read without loading it."""
+"""The shape of an encoder, from which its costs follow. It is read without loading the encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# As bert-base has them, where the encoder's files are not here yet.
+# The numbers of bert-base, which stand in for those of an encoder whose files are not here yet.
 UNKNOWN = {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 3072, "vocab_size": 30522}
-# What other architectures call them.
+# The names that other architectures give to them.
 OTHER_NAMES = {
     "hidden_size": ("dim", "d_model"),
     "num_hidden_layers": ("n_layers", "num_layers"),
@@ -16,7 +16,10 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of an encoder: layers, hidden size, feed-forward size, parameters in layers and in embeddings."""
+    """The shape of an encoder.
+
+    `hidden` is its hidden size, `inner` its feed-forward size, `embeddings` the number of parameters in embeddings.
+    """
 
     layers: int
     hidden: int
@@ -25,11 +28,12 @@ class Shape:
 
     @property
     def body(self) -> int:
+        """The number of parameters in the matrices of all layers."""
         return self.layers * (4 * self.hidden**2 + 2 * self.hidden * self.inner)
 
 
 def read_shape(config: Mapping) -> Shape:
-    """The shape that an encoder's config.json tells, under whatever names; what it does not tell is bert-base's."""
+    """Return the shape in an encoder's config.json, whatever names it uses; what is missing is as in bert-base."""
 
     def value(name: str) -> int:
         found = (config.get(key) for key in (name, *OTHER_NAMES[name]))

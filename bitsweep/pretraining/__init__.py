@@ -1,1 +1,1 @@
-"""How an encoder is made from texts without labels and from a larger encoder."""
+"""Pretraining: a small encoder is made from texts without labels and from a larger encoder."""

@@ -12,10 +12,10 @@ from bitsweep.errors import UserError
 
 
 def read_corpus(corpus: list[dict], key: str = "pretrain.corpus") -> list[str]:
-    """The texts of all entries of the config's `corpus`, without empty ones and those that are there twice.
+    """Return the texts of all entries of the config's `corpus`, without empty ones and without repetitions.
 
-    A text that any entry's split holds out is left out of all, also where it is written in other cases or with other
-    spaces. Raises UserError.
+    A text that any entry's split holds out is left out of all entries, also where it is written with other capitals or
+    other spaces. Raises UserError.
     """
     texts: dict[str, str] = {}
     held_out: set[str] = set()
@@ -28,12 +28,12 @@ def read_corpus(corpus: list[dict], key: str = "pretrain.corpus") -> list[str]:
 
 
 def plain(text: str) -> str:
-    """What texts are compared by."""
+    """Return a text without differences of capitals and spaces: texts that are equal then count as the same."""
     return " ".join(text.casefold().split())
 
 
 def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
-    """The texts of one entry that are to be read, and those that its split holds out."""
+    """Return the texts of one entry that are to be read, and those that its split holds out. Raises UserError."""
     with named_under(key):
         table = open_texts(entry, key)
     texts, rest = table.columns["text"], []
@@ -41,15 +41,16 @@ def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
         if wrong := fault_of(text, strict=False):
             raise UserError(f"{table.place(row)} {wrong}: mend or remove it ({key}.text names the column).")
     if entry.get("split") and texts:
-        # As labelled rows are split, so that the same rows train; the labels themselves have no part in it.
+        # The rows are split as an experiment splits labelled ones, so that the same rows train. Labels do not matter
+        # for this kind of split.
         rows = pd.DataFrame({"text": texts, "label": 0})
         share, seed = entry["split"]["held_out"], entry["split"]["seed"]
-        told_of = f"{key}.split.held_out is {share}"
-        parts = hold_out(rows, share, seed, False, told_of, f"set {key}.split.held_out nearer to 0.5")
+        setting = f"{key}.split.held_out is {share}"
+        parts = hold_out(rows, share, seed, False, setting, f"set {key}.split.held_out nearer to 0.5")
         texts, rest = (list(part["text"]) for part in parts)
     texts = [text for text in texts if text.strip()]
     if not texts:
-        raise UserError(f"{table.name} has no texts: name another under {key}.")
+        raise UserError(f"{table.name} has no texts: name another source under {key}.")
     return texts, rest
 
 

@@ -1,16 +1,16 @@
-"""Pretraining of a small encoder: from a teacher's hidden states, from masked words, and from what a text is about.
+"""Pretraining of a small encoder, from a teacher's hidden states, from masked words, and from codes of texts.
 
-Texts are read whole or cut, some of their pieces masked (Devlin et al., 2019, arXiv:1810.04805), and five things are
-asked of the encoder, by heads that are thrown away afterwards, but for the last:
+Texts are read whole or cut, with some of their pieces masked (Devlin et al., 2019, arXiv:1810.04805). The encoder
+learns to predict five things, all but the last through heads that are thrown away afterwards:
 
-- of each token the teacher's hidden state there (as Sanh et al., 2019, arXiv:1910.01108, and others distil),
-- of some masked tokens the piece (through the word embeddings),
-- of [CLS] the teacher's vector of the window, and
-- the code of the whole text that the window is from (`document_codes.py`),
-- of the pooler's units mixtures of that code's leading directions, drawn at random. The direction along which the texts
-  fall into two groups (`pursuit.py`) weighs most: what a corpus is divided by, its readers are likely to ask for. A
-  classifier's head is drawn at random too: it reads some of every direction, and the biases before it choose among
-  the units, for which these have to differ.
+- from each token, the teacher's hidden state there (as Sanh et al., 2019, arXiv:1910.01108, and others distil);
+- from some masked tokens, the piece (through the word embeddings);
+- from [CLS], the teacher's vector of the window;
+- from [CLS], the code of the whole text that the window is from (`document_codes.py`);
+- in the pooler's units, mixtures of that code's leading directions, drawn at random. The direction along which the
+  texts fall into two groups (`projection_pursuit.py`) weighs most, since what divides a corpus is what its readers are
+  likely to ask for. A classifier's head is drawn at random too: it reads some of every direction, and the biases
+  before it choose among the units, which must differ for that.
 """
 
 import math
@@ -33,24 +33,24 @@ from bitsweep.training.checkpoint import Checkpoint
 from bitsweep.training.machine import Machine
 from bitsweep.training.optimizer import AdamW
 
-# Padded tokens of a step at most.
+# A step has at most so many tokens, padding included.
 STEP_TOKENS = 8192
-# Windows are padded to one of so many widths: matrix products are compiled for every new shape.
+# Windows are padded to one of these widths, since matrix products are compiled anew for every new shape.
 WIDTHS = (24, 48, 96, 128, 192, 256, 320, 384, 448, 512)
-# A window is cut with probability CUT, to no fewer than SHORTEST pieces, short cuts as often as twice as long ones.
+# A window is cut with probability CUT, to at least SHORTEST pieces; the logarithm of its new length is drawn uniformly.
 CUT, SHORTEST = 0.5, 16
-# Of masked pieces 80 % become [MASK], 10 % another piece, 10 % stay; the piece itself is asked of PREDICTED a step.
+# Of the masked pieces 80 % become [MASK], 10 % another piece, and 10 % stay. PREDICTED of them are predicted in a step.
 MASKED, PREDICTED = 0.15, 256
 LOSS_WEIGHTS = {"tokens": 1.0, "pieces": 0.2, "vector": 1.0, "code": 1.0, "pooler": 2.0}
 WEIGHT_DECAY, MAX_GRAD_NORM = 0.01, 1.0
-# Steps until the learning rate is highest, or a tenth of all where those are few; steps of one row of the history, or a
-# twentieth of all.
+# The learning rate is highest after WARM_UP steps, or after a tenth of all steps if that is less. A row of the history
+# covers ROW steps, or a twentieth of all if that is less.
 WARM_UP, ROW = 400, 100
 
 
 @dataclass
 class Progress:
-    """How far the pretraining has come: what a checkpoint keeps as JSON. `sums` are the losses since the last row."""
+    """The progress of a pretraining, which a checkpoint stores as JSON. `sums` are the losses since the last row."""
 
     step: int = 0
     history: list[dict] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Progress:
 
 
 class Heads(nn.Module):
-    """What reads the targets from the encoder's hidden states, thrown away afterwards."""
+    """Layers that read the targets from the encoder's hidden states; they are thrown away afterwards."""
 
     def __init__(self, hidden: int, vocabulary: int, targets: Targets, seed: int) -> None:
         super().__init__()
@@ -75,7 +75,10 @@ class Heads(nn.Module):
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of one step, cut: `rows` their indices, `starts` and `sizes` the pieces that are read, `width` padded."""
+    """The windows of one step.
+
+    `rows` are their indices, `starts` and `sizes` say which of their pieces are read, `width` is their padded length.
+    """
 
     rows: np.ndarray
     starts: np.ndarray
@@ -84,12 +87,12 @@ class Batch:
 
 
 def warm_up(steps: int) -> int:
-    """The steps of a pretraining over which the learning rate is warmed up."""
+    """Return the number of steps over which the learning rate is warmed up in a pretraining of `steps` steps."""
     return max(1, min(WARM_UP, steps // 10))
 
 
 def plan_epoch(lengths: np.ndarray, seed: int, epoch: int) -> list[Batch]:
-    """The batches of an epoch in their order; every window is read once. `lengths` are those of the windows."""
+    """Return the batches of an epoch in their order; each window is in one. `lengths` are the windows' tokens."""
     draw, pieces = generator(seed, "cuts", epoch), lengths - 2
     cut = (draw.random(len(pieces)) < CUT) & (pieces > SHORTEST)
     shares = draw.random(len(pieces))
@@ -108,7 +111,7 @@ def plan_epoch(lengths: np.ndarray, seed: int, epoch: int) -> list[Batch]:
 
 
 class StudentTraining:
-    """A student that learns, with everything that its rest depends on, which a checkpoint keeps and gives back."""
+    """The training of a student, with all that its further steps depend on, which a checkpoint stores."""
 
     def __init__(
         self,
@@ -129,7 +132,7 @@ class StudentTraining:
         self.names += [f"heads.{name}" for name, _ in self.heads.named_parameters()]
         self.optimizer = AdamW([*model.parameters(), *self.heads.parameters()], WEIGHT_DECAY)
         prepare(model, machine)
-        # All parts of the model are asked for whole outputs: nothing is left out at random.
+        # The student's config has no dropout, so nothing is left out at random.
         model.train()
         self.plans = [len(plan_epoch(windows.lengths, seed, epoch)) for epoch in range(1, epochs + 1)]
         self.steps = sum(self.plans)
@@ -152,7 +155,7 @@ class StudentTraining:
 
     @torch.no_grad()
     def resume(self) -> bool:
-        """Goes back to the checkpoint, if there is one."""
+        """Go back to the checkpoint, and return True; return False where there is none."""
         found = self.checkpoint.load() if self.checkpoint else None
         if found is None:
             return False
@@ -166,7 +169,7 @@ class StudentTraining:
         return True
 
     def train(self, log: Callable[[str], None] = print) -> list[dict]:
-        """Trains what is left; returns the history, a row for so many steps each with their mean losses."""
+        """Take all steps that are left, and return the history: each row has the mean losses of some steps."""
         if self.resume():
             done = self.progress.step
             ended = f"it had ended, at step {done}." if done == self.steps else f"step {done + 1} of {self.steps}."
@@ -177,7 +180,7 @@ class StudentTraining:
                 for batch in plan_epoch(self.windows.lengths, self.seed, epoch)[self.progress.step - before :]:
                     self.take_step(batch)
                     left = self.steps - self.progress.step
-                    # The last row is of more steps, rather than of a few.
+                    # Where only a few steps would be left for the last row, they count in the row before it.
                     if left == 0 or (self.progress.step % self.row == 0 and 2 * left >= self.row):
                         self.note_row(epoch, log)
                     if self.checkpoint is not None and self.checkpoint.is_due():
@@ -209,7 +212,7 @@ class StudentTraining:
         self.progress.step += 1
 
     def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """The loss of each of LOSS_WEIGHTS, means over what it is asked of."""
+        """Return the losses that LOSS_WEIGHTS names, each a mean over the tokens or windows that it is of."""
         places, read = self.places(batch)
         pieces = self.pieces(batch, places)
         draw = generator(self.seed, "mask", self.progress.step)
@@ -220,7 +223,7 @@ class StudentTraining:
             output = model(input_ids=torch.from_numpy(shown), attention_mask=torch.from_numpy(read.astype(np.int64)))
             hidden, first = output.last_hidden_state, output.last_hidden_state[:, 0]
             states, code, vector = heads.tokens(hidden), heads.code(first), heads.vector(first)
-            # Always as many, so that the products keep their shape.
+            # Their number is always the same, so that the matrix products have the same shape.
             asked = np.resize(draw.permutation(np.nonzero(chosen.ravel())[0]), PREDICTED)
             words = heads.norm(gelu(heads.transform(hidden.flatten(0, 1)[torch.from_numpy(asked)])))
             logits = linear(words, model.embeddings.word_embeddings.weight, heads.bias)
@@ -238,14 +241,14 @@ class StudentTraining:
         }
 
     def places(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Where each token of a batch stands in the corpus, and which are read at all; of shape (windows, width)."""
+        """Return where each token of a batch stands in the corpus, and which are read at all: both (windows, width)."""
         columns = np.arange(batch.width)
         read = columns < batch.sizes[:, None] + 2
         starts = self.windows.offsets[:-1][batch.rows] + batch.starts
         return np.where(read, starts[:, None] + columns, 0), read
 
     def pieces(self, batch: Batch, places: np.ndarray) -> np.ndarray:
-        """The token ids of a batch, with the special ones at the ends of what was cut."""
+        """Return the token ids of a batch, with special tokens at the ends of windows that were cut."""
         pieces = self.windows.input_ids.numpy()[places].astype(np.int64)
         pieces[np.arange(batch.width) >= batch.sizes[:, None] + 2] = self.special.padding
         pieces[:, 0] = self.special.first
@@ -253,7 +256,7 @@ class StudentTraining:
         return pieces
 
     def mask(self, pieces: np.ndarray, body: np.ndarray, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Which pieces are masked, at least one, and what the encoder is shown."""
+        """Return which pieces are masked, at least one, and the pieces that the encoder is shown."""
         chosen = body & (draw.random(pieces.shape) < MASKED)
         if not chosen.any():
             chosen[0, 1] = True

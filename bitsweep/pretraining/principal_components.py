@@ -4,7 +4,7 @@ import torch
 
 
 def leading_components(covariance: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `size` largest variances, descending, and their directions, one a column; float64.
+    """Return the `size` largest variances, descending, and their directions, one in each column; float64.
 
     The sign of an eigenvector is the library's choice; here the entry that is largest in size is positive.
     """
@@ -15,7 +15,7 @@ def leading_components(covariance: torch.Tensor, size: int) -> tuple[torch.Tenso
 
 
 def whitening(covariance: torch.Tensor, size: int) -> torch.Tensor:
-    """What centred rows are multiplied by to have `size` uncorrelated columns of standard deviation 1; float64.
+    """Return the matrix that turns centred rows into `size` uncorrelated columns of standard deviation 1; float64.
 
     Directions in which the rows do not vary become 0.
     """

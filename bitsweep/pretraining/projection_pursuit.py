@@ -1,24 +1,26 @@
 """The direction along which points fall into two groups: projection pursuit (Friedman & Tukey, 1974).
 
 A projection with two humps of like size has a small kurtosis, 1 at the least, where a normal one has 3: the direction
-of least kurtosis tells two groups apart (Peña & Prieto, 2001, "Cluster identification using projections").
+of least kurtosis separates two groups (Peña & Prieto, 2001, "Cluster identification using projections").
 """
 
 import numpy as np
 
 from bitsweep.seeding import generator
 
-# Random starts, among so many leading columns: with more columns ever more of them end in a lesser minimum.
+# There are STARTS random starts, among the FIRST leading columns: with more columns, ever more starts would end in a
+# minimum that is not the least one.
 STARTS, FIRST = 8, 8
-# Steps of a search at most, and their length at first; a direction that turns by less in a step has been found.
+# A search takes at most STEPS steps, which have the length STEP at first. It ends when a direction turns by less than
+# TURN in a step.
 STEPS, STEP, TURN = 400, 0.05, 1e-9
 
 
 def two_humped(points: np.ndarray, seed: int) -> np.ndarray:
-    """The direction of least kurtosis, a unit vector of shape (size,) whose largest entry is positive.
+    """Return the direction of least kurtosis, a unit vector of shape (size,) whose largest entry is positive.
 
-    `points`, of shape (points, size), vary by 1 in every direction, as whitened ones do, and more in earlier columns
-    before that: the search begins among the first ones and goes on among twice as many, until it has all.
+    `points`, of shape (points, size), are whitened: they have standard deviation 1 in every direction. Before that they
+    varied most in the first columns, so the search begins among these, and widens to twice as many until it has all.
     """
     size = min(FIRST, points.shape[1])
     starts = generator(seed, "pursuit").standard_normal((STARTS, size))
@@ -31,7 +33,7 @@ def two_humped(points: np.ndarray, seed: int) -> np.ndarray:
 
 
 def descend(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """From a unit vector to one of least kurtosis near it, along the gradient on the sphere."""
+    """Return a unit vector of least kurtosis near `direction`, found along the gradient on the sphere."""
     step, projected = STEP, points @ direction
     kurtosis = (projected**4).mean()
     for _ in range(STEPS):
@@ -39,7 +41,7 @@ def descend(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
         moved /= np.linalg.norm(moved)
         projected_there = points @ moved
         if (found := (projected_there**4).mean()) > kurtosis:
-            # Past the goal, as where a few points lie far out.
+            # The step went past the minimum, as happens where a few points lie far out.
             step /= 2
             continue
         if moved @ direction > 1 - TURN and step == STEP:

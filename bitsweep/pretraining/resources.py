@@ -1,4 +1,4 @@
-"""What the rules of a pretraining ask of a machine or a cluster: MB of memory, minutes."""
+"""The memory, in MB, and the minutes that the rules of a pretraining ask of a machine or a cluster."""
 
 import contextlib
 import importlib.metadata
@@ -11,7 +11,7 @@ from bitsweep.training.estimates import GFLOPS
 
 
 def corpus_mb(settings: PretrainingSettings) -> float:
-    """The size of the files that the corpus is in, MB of 10^6 bytes; of what is not there 0."""
+    """Return the size of the corpus's files in MB of 10^6 bytes; a file that is not there counts as 0."""
     total = 0
     for entry in settings.corpus:
         with contextlib.suppress(OSError, importlib.metadata.PackageNotFoundError):
@@ -24,18 +24,19 @@ def corpus_mb(settings: PretrainingSettings) -> float:
 
 
 def teaching_mb(weights: str, corpus: str) -> int:
-    """Return the megabytes that a teacher asks for: its weights, what it computes, and its targets of a part."""
+    """Return the memory in MB to ask for a teacher: for its weights, its computation, and its targets of a part."""
     size, texts = (os.path.getsize(path) / 1e6 for path in (weights, corpus))
     return int(3000 + 3 * size + 20 * texts)
 
 
 def reading_minutes(weights: str, corpus: str, parts: int, most: float = math.inf) -> int:
-    """Return the minutes that a teacher asks for to read one of so many parts of the corpus, at most `most` tokens."""
-    # A token has 8 bytes.
+    """Return the minutes to ask for where a teacher reads one of `parts` parts of the corpus, at most `most` tokens."""
+    # A token takes 8 bytes of the corpus's file.
     return teaching_minutes(os.path.getsize(weights), min(os.path.getsize(corpus) / 8 / parts, most))
 
 
 def teaching_minutes(weights: float, tokens: float) -> int:
-    """The minutes to ask for where a teacher of so many bytes of weights, float32, reads so many tokens on one core."""
-    # Two operations a token for each parameter; as many again for attention, and where a part has more than its share.
+    """Return the minutes to ask for where a teacher of `weights` bytes of float32 reads `tokens` tokens on one core."""
+    # A token needs two operations for each parameter. As many again are for attention, and for parts that are larger
+    # than others.
     return math.ceil(20 + 2 * 2 * tokens * weights / 4 / (GFLOPS * 1e9) / 60)

@@ -1,4 +1,4 @@
-"""What makes an encoder: the section `pretrain` of a config, checked before anything runs.
+"""The section `pretrain` of a config, by which an encoder is made; it is checked before anything runs.
 
 `python -m bitsweep.pretraining.settings` writes `pretraining/config.schema.json`.
 """
@@ -22,11 +22,11 @@ from bitsweep.pretraining.teacher_files import check_teacher, find_package_folde
 from bitsweep.workflow.rule_params import folder_text
 from bitsweep.workflow.snakemake_internals import is_recorded
 
-# The sentence of a model card that says what made the model.
+# The words in a model card by which a pretrained encoder is recognized.
 MADE = "`pretraining/Snakefile` made it"
-# The same in cards of version 0.1.
+# The same words in cards of version 0.1.
 MADE_BEFORE = "`snakemake pretrain` made it"
-# What only the model card tells.
+# The keys that only the model card uses.
 CARD_KEYS = ("licence", "language", "base_model", "about")
 
 
@@ -117,7 +117,7 @@ class Student(Section):
 
 
 class PretrainingSettings(Section):
-    """How an encoder is made from texts without labels and from a larger encoder, its teacher."""
+    """The making of an encoder from texts without labels and from a larger encoder, its teacher."""
 
     model: Annotated[str, Field(strict=True, pattern=f"^([^\x00-\x1f{{}}]*/)?{NAME[1:]}")]
     """The folder to write; what is made on the way goes to `results/pretrain-<its last part>/`."""
@@ -153,12 +153,12 @@ class PretrainingSettings(Section):
 
 
 def load_config(config: dict) -> PretrainingSettings:
-    """Check a config; raise UserError with a sentence for each thing that is wrong with it."""
+    """Return the settings of a config; raise UserError with a sentence for each mistake in it."""
     others = [key for key in config if key != "pretrain"]
     if others:
         raise UserError(
-            f"{others[0]} is not a key of this config, which has the section pretrain alone: remove it, and keep an "
-            "experiment in a config of its own."
+            f"{others[0]} is not a key of this config, which has only the section pretrain: remove it, and put an "
+            "experiment into a config of its own."
         )
     if "pretrain" not in config:
         raise UserError("pretrain is missing from the config: add it (pretraining/config.schema.json describes it).")
@@ -166,7 +166,7 @@ def load_config(config: dict) -> PretrainingSettings:
 
 
 def load_pretraining(section: object) -> PretrainingSettings:
-    """Checks the section `pretrain`; raises UserError with a sentence for each thing that is wrong with it."""
+    """Return the settings of the section `pretrain`; raise UserError with a sentence for each mistake in it."""
     try:
         settings = PretrainingSettings.model_validate(section)
     except ValidationError as error:
@@ -175,7 +175,7 @@ def load_pretraining(section: object) -> PretrainingSettings:
 
 
 def check_sources(settings: PretrainingSettings) -> None:
-    """Raises UserError where the texts or the teacher are not where the settings say."""
+    """Raise UserError where the texts or the teacher are not where the settings say."""
     check_folder(settings.model)
     for index, texts in enumerate(settings.corpus):
         check_texts(texts, f"pretrain.corpus[{index}]")
@@ -190,7 +190,7 @@ def check_sources(settings: PretrainingSettings) -> None:
             raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
         choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
         folder = Path(teacher.path)
-    # The Hub's, and one whose config.json does not say what it is, are looked at by the jobs.
+    # A teacher on the Hub, and one whose config.json does not say what it is, are checked by the jobs.
     with contextlib.suppress(TypeError, ValueError, KeyError):
         if not isinstance(teacher, HubTeacher):
             config, student = dict(read_json(folder / "config.json")), settings.student
@@ -198,11 +198,11 @@ def check_sources(settings: PretrainingSettings) -> None:
 
 
 def check_folder(model: str) -> None:
-    """Raises UserError where a folder has what was not pretrained here, such as another model or notes."""
+    """Raise UserError where a folder has files that no pretraining made, such as another model or notes."""
     folder = Path(model)
     card = folder / "README.md"
     text = card.read_text(encoding="utf-8", errors="replace") if card.exists() else ""
-    # A first write that was interrupted has left no card, but its begin is on record.
+    # A first write that was interrupted left no card, but Snakemake has recorded that it began.
     known = MADE in text or MADE_BEFORE in text or is_recorded(f"{model}/{MODEL_WEIGHTS}")
     if known or not folder.is_dir():
         return
@@ -210,29 +210,29 @@ def check_folder(model: str) -> None:
     if others:
         raise UserError(
             f"pretrain.model is {model!r}, a folder with files that no pretraining made, such as "
-            f"{others[0]}: name another folder, or move that one away."
+            f"{others[0]}: name another folder, or move these files away."
         )
 
 
 def corpus_files(settings: PretrainingSettings) -> list[str]:
-    """The user's own files that the corpus is in."""
+    """Return the user's own files that the corpus is in."""
     paths = [entry.path for entry in settings.corpus if isinstance(entry, FileTexts)]
     return [path for path in paths if Path(path).is_file()]
 
 
 def corpus_text(settings: PretrainingSettings) -> str:
-    """The corpus as a rule's param: of folders also their content, which is no input of a rule."""
+    """Return the corpus as a rule's param, with a digest of a folder's files, since these are no input of the rule."""
     entries = [entry.model_dump() for entry in settings.corpus]
     for entry in entries:
         if entry["source"] == "files" and Path(entry["path"]).is_dir():
             files = sorted(Path(entry["path"]).glob("*.txt"))
-            # One for all: what a shell takes has a limit.
+            # There is one digest for all files, since a shell takes only so long a command.
             entry["content"] = short_key([(file.name, sha256_file(file)) for file in files])
     return canonical_json(entries)
 
 
 def teacher_text(settings: PretrainingSettings) -> str:
-    """The teacher as a rule's param: of a folder also its content."""
+    """Return the teacher as a rule's param, with the digests of a folder's files."""
     if isinstance(settings.teacher, FolderEncoder):
         return folder_text(settings.teacher, "pretrain.teacher.path")
     return canonical_json(settings.teacher.model_dump())
@@ -243,14 +243,14 @@ def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
         check_installed(texts.package, texts.version, texts.file, key, "file")
         if suffix_of(texts.file) is None:
             raise UserError(
-                f"{key}.file is {texts.file!r}, of no kind that can be read: name one that ends in one of "
+                f"{key}.file is {texts.file!r}, a kind of file that cannot be read: name one that ends in one of "
                 f"{', '.join(SUFFIXES)}."
             )
         return
     path = Path(texts.path)
     if set(texts.path) & set("{}"):
         raise UserError(
-            f"{key}.path is {texts.path!r}, but Snakemake keeps braces to itself: rename the file or folder."
+            f"{key}.path is {texts.path!r}, but Snakemake reads braces as wildcards: rename the file or folder."
         )
     if not path.exists():
         hint = ", or make that split first (docs/pretrain.md)" if path.parts[:1] == ("results",) else ""
@@ -262,26 +262,27 @@ def check_texts(texts: PackageTexts | FileTexts, key: str) -> None:
     suffix = suffix_of(texts.path)
     if suffix is None:
         raise UserError(
-            f"{key}.path is {texts.path!r}, of no kind that can be read: name a folder of .txt files, or a file that "
-            f"ends in one of .txt, {', '.join(SUFFIXES)}."
+            f"{key}.path is {texts.path!r}, a kind of file that cannot be read: name a folder of .txt files, or a file "
+            f"that ends in one of .txt, {', '.join(SUFFIXES)}."
         )
     with named_under(key):
-        # The first text stands in for a label, which is none of what is read here.
+        # peek wants a column of labels as well, so it gets that of the texts.
         peek(path, f"{path} ({key}.path)", {"text": texts.text, "label": texts.text}, suffix)
 
 
 def explain_detail(detail: dict) -> str:
-    """One of pydantic's errors as a sentence."""
+    """Return one of pydantic's errors as a sentence."""
     location = list(detail["loc"])
-    # Without the name of the union's branch, which stands behind the union's place.
+    # pydantic puts the name of the union's branch behind the union's key; users did not write it.
     branch = {"corpus": 2, "teacher": 1}.get(location[0] if location else None, len(location))
     location = ("pretrain", *location[:branch], *location[branch + 1 :])
     if detail["type"] != "extra_forbidden":
         return explain({**detail, "loc": location}).replace("config.schema.json", "pretraining/config.schema.json")
     if location[-2:] == ("split", "stratified"):
         return (
-            f"{describe_key(location)} is no key here, since a stratified split cannot be made without labels: name "
-            "the training rows that the experiment wrote, results/<experiment>/data/train.parquet, and leave split out."
+            f"{describe_key(location)} is not a key here, since a stratified split cannot be made without labels: "
+            "name the training rows that the experiment wrote, results/<experiment>/data/train.parquet, and leave out "
+            "split."
         )
     known = known_keys(detail["loc"])
     near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
@@ -290,7 +291,7 @@ def explain_detail(detail: dict) -> str:
 
 
 def known_keys(location: tuple) -> list[str]:
-    """The keys of the section that an unknown key, the last of `location`, was found in."""
+    """Return the keys of the section in which an unknown key, the last of `location`, was found."""
     branches = {
         ("corpus", "package"): PackageTexts,
         ("corpus", "files"): FileTexts,
@@ -310,7 +311,7 @@ def known_keys(location: tuple) -> list[str]:
 
 
 def schema_text() -> str:
-    """The JSON schema of a config that has only the section `pretrain`."""
+    """Return the JSON schema of a config that has only the section `pretrain`."""
     section = PretrainingSettings.model_json_schema()
     definitions = section.pop("$defs")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}

@@ -1,4 +1,4 @@
-"""The tokens of a teacher's tokenizer that are no piece of a text, and the pieces that may stand in for others."""
+"""The tokens of a teacher's tokenizer that are no pieces of a text, and the pieces that may stand in for others."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class Special:
 
 
 def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
-    """The ids that stand before and behind a text. Raises UserError where a tokenizer has others."""
+    """Return the ids of the tokens before and behind a text. Raises UserError where there are not two in all."""
     ends = tokenizer.encode("").ids
     if len(ends) != 2:
         raise UserError(
@@ -31,20 +31,20 @@ def special_ends(tokenizer: Tokenizer) -> tuple[int, int]:
 
 
 def mask_of(tokenizer: Tokenizer, config: dict, vocabulary: int) -> int:
-    """The id of the token that hides a piece, of a model with so many; `config` is the tokenizer's.
+    """Return the id of the mask token, which hides a piece; `vocabulary` is how many tokens the model has.
 
-    Raises UserError where there is none.
+    `config` is the tokenizer's. Raises UserError where there is no mask token.
     """
     name = config.get("mask_token") or "[MASK]"
     mask = tokenizer.token_to_id(name["content"] if isinstance(name, dict) else name)
-    # transformers gives a tokenizer without one an id that its model does not have.
+    # To a tokenizer without a mask token transformers adds one, with an id that the model does not have.
     if mask is None or mask >= vocabulary:
         raise UserError("pretrain.teacher has a tokenizer without a mask token: name another teacher.")
     return mask
 
 
 def special_tokens(teacher: Path, padding: int, vocabulary: int) -> Special:
-    """The special tokens of a teacher, which are at its vocabulary's start (BERT's own), end, or both."""
+    """Return the special tokens of a teacher; they stand at its vocabulary's start, as BERT's own, its end, or both."""
     tokenizer = Tokenizer.from_file(str(teacher / "tokenizer.json"))
     first, last = special_ends(tokenizer)
     mask = mask_of(tokenizer, read_json(teacher / "tokenizer_config.json"), vocabulary)

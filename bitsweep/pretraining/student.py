@@ -14,7 +14,7 @@ WORDS, POSITIONS = 0.05, 0.02
 
 
 def student_config(shape: dict, teacher: dict):
-    """transformers' config of a student; `shape` is the config's section, `teacher` the teacher's config.json."""
+    """Return a student's config for transformers; `shape` is pretrain.student, `teacher` the teacher's config.json."""
     from transformers import BertConfig
 
     return BertConfig(
@@ -29,9 +29,10 @@ def student_config(shape: dict, teacher: dict):
 
 
 def build_student(config, teacher: Path | None, seed: int) -> torch.nn.Module:
-    """A BERT with a pooler, float32: at random, but for its embeddings where a teacher's folder is given.
+    """Return a BERT with a pooler, in float32, with random weights.
 
-    Those are the teacher's on the leading principal components of its word embeddings.
+    Where a teacher's folder is given, the embeddings are not random, but the teacher's on the leading principal
+    components of its word embeddings.
     """
     from transformers import BertModel
 

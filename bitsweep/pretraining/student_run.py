@@ -1,4 +1,4 @@
-"""The pretraining of a student from the files that its rules have made, to the files of the student."""
+"""The pretraining of a student, from the files that earlier rules have made to the files of the student."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from bitsweep.pretraining.targets import read_targets
 from bitsweep.training.checkpoint import Checkpoint
 from bitsweep.training.machine import Machine
 
-# Of the teacher: its words' vectors, its settings, and which of its tokens are special.
+# The teacher's files that a student depends on: for its word embeddings, its settings, and its special tokens.
 TEACHER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -35,13 +35,13 @@ def pretrain(
     """Pretrain a student, from its checkpoint where it was interrupted, and write it to `folder`.
 
     `shape` is the config's pretrain.student, `teacher` the folder of the prepared teacher, `targets` are the files that
-    read_teacher wrote, in order. `code` names the code, for the checkpoint.
+    read_teacher wrote, in order. `code` is the digest of the code: a checkpoint of other code is not used.
     """
-    # Before anything is computed: sums over rows come out in another order with other threads.
+    # This must come before any computation: with another number of threads, sums over rows are made in another order.
     torch.set_num_threads(machine.threads)
     config = student_config(shape, read_json(teacher / "config.json"))
     dropout = config.hidden_dropout_prob, config.attention_probs_dropout_prob
-    # Texts are cut and masked anew each time, so that little can be learnt by heart.
+    # Dropout is not needed: texts are cut and masked anew each time, so that little can be learnt by heart.
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     made_from = {
         "student": shape,
@@ -66,7 +66,7 @@ def pretrain(
         Checkpoint(folder / ".checkpoint.safetensors", canonical_json(made_from)),
     )
     history = training.train(log=lambda line: print(line, flush=True))
-    # It stays: of a job whose Snakemake was killed the next call deletes what is written below.
+    # The checkpoint stays: if Snakemake is killed during this job, its next call deletes the files written below.
     training.save()
     with whole_file(folder / "student.safetensors") as part:
         save_file({name: tensor.detach() for name, tensor in model.named_parameters()}, part)

@@ -1,4 +1,4 @@
-"""What is asked of a student: the teacher's states and vectors, and what each text is about."""
+"""The targets of a student: the teacher's hidden states and vectors, and the codes of the texts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ from bitsweep.pretraining.principal_components import whitening
 from bitsweep.pretraining.projection_pursuit import two_humped
 from bitsweep.seeding import generator
 
-# Directions of a text's code that the pooler's units mix, how much more the one of two groups weighs, and how large the
-# mixtures are before tanh.
+# The pooler's units mix POOLED directions of a text's code. The direction that divides the texts into two groups weighs
+# DIVIDING times as much as each other one, and the mixtures are multiplied by MIXTURE before tanh.
 POOLED, DIVIDING, MIXTURE = 32, 5.0, 0.8
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is asked of the encoder: `tokens` float16 (all tokens, size), `vectors` float32 (windows, size), whitened.
+    """The targets of the encoder: `tokens` float16 (all tokens, size), `vectors` float32 (windows, size), whitened.
 
     `codes` float32 (texts, directions), scaled by their weight; `mixtures` float32 (texts, hidden size), the pooler's
     targets; `coded` bool (texts,), those that have a code.
@@ -32,15 +32,15 @@ class Targets:
 
 
 def whitened(vectors: torch.Tensor, size: int) -> torch.Tensor:
-    """Rows on their `size` leading principal components, each of standard deviation 1; float32."""
+    """Return rows on their `size` leading principal components, each of standard deviation 1; float32."""
     centred = vectors.double() - vectors.double().mean(0)
     return (centred @ whitening(centred.T @ centred / len(centred), size)).float()
 
 
 def pooler_targets(codes: torch.Tensor, coded: torch.Tensor, size: int, seed: int) -> torch.Tensor:
-    """For each of `size` units of the pooler a random mixture of the codes' leading directions: (texts, size).
+    """Return for each of `size` units of the pooler a random mixture of the codes' leading directions: (texts, size).
 
-    They are turned so that the first is the one along which the `coded` texts fall into two groups.
+    The directions are turned so that the first is the one along which the `coded` texts fall into two groups.
     """
     leading = codes[:, :POOLED].double().numpy()
     dividing = two_humped(leading[coded.numpy()], seed)
@@ -52,13 +52,13 @@ def pooler_targets(codes: torch.Tensor, coded: torch.Tensor, size: int, seed: in
 
 
 def read_targets(parts: list[Path], codes: dict[str, torch.Tensor], size: int, seed: int) -> Targets:
-    """What the teacher and the corpus ask of a student of hidden size `size`."""
+    """Return the targets of a student of hidden size `size`, from the files of the teacher and the codes of texts."""
     read = [load_file(part) for part in parts]
     vectors = torch.cat([part["vectors"] for part in read])
     return Targets(
         tokens=torch.cat([part["tokens"] for part in read]),
         vectors=whitened(vectors, size),
-        # Leading directions say more of a text, and get more of the loss.
+        # Leading directions say more about a text, so they get more of the loss.
         codes=codes["codes"].clamp(-4, 4) * codes["spread"].sqrt(),
         mixtures=pooler_targets(codes["codes"], codes["coded"], size, seed),
         coded=codes["coded"],

@@ -1,8 +1,8 @@
-"""What a larger encoder, the teacher, says of a corpus: a target for each token, and one for each window.
+"""The targets that a larger encoder, the teacher, gives for a corpus: one for each token, and one for each window.
 
 The tokens' targets are the teacher's last hidden states on their leading principal components, whitened: so each
 component counts alike, and no loss is spent on the few dimensions that have most of a transformer's variance. A
-window's target is the mean of its tokens' hidden states, of length 1, as its kind of encoders has it.
+window's target is the mean of its tokens' hidden states, scaled to length 1, as encoders of sentences have it.
 """
 
 from pathlib import Path
@@ -18,12 +18,12 @@ from bitsweep.seeding import generator
 from bitsweep.training.batches import prepare, rounded_lengths, split_by_length
 from bitsweep.training.machine import Machine
 
-# Padded tokens of a batch.
+# A batch has at most so many tokens, padding included.
 TOKENS = 8192
 
 
 class Teacher:
-    """A BERT of a prepared encoder's folder, with nothing of it left to chance."""
+    """A BERT from a prepared encoder's folder, without dropout."""
 
     def __init__(self, folder: Path, machine: Machine) -> None:
         from transformers import BertModel
@@ -32,13 +32,13 @@ class Teacher:
             folder, dtype=torch.float32, local_files_only=True, add_pooling_layer=False
         )
         prepare(self.model, machine)
-        # Not before: the layers of dropout are new.
+        # This comes after `prepare`, which puts in layers of dropout of its own.
         self.model.eval()
         self.machine = machine
 
     @torch.inference_mode()
     def read(self, windows: Tokens, indices: np.ndarray, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Hidden states of the tokens of some windows, one behind the other, and the windows' vectors; float32."""
+        """Return the hidden states of the tokens of some windows, in their order, and the windows' vectors; float32."""
         batch = windows.padded(indices, 0, width)
         with torch.autocast(self.machine.device, torch.bfloat16, enabled=self.machine.precision == "bfloat16"):
             hidden = self.model(**batch).last_hidden_state.float()
@@ -47,14 +47,17 @@ class Teacher:
         return hidden[mask.bool()], normalize(mean, dim=-1)
 
     def batches(self, windows: Tokens, indices: np.ndarray):
-        """Yields the indices of some windows in batches of like lengths, each with its width."""
+        """Yield the indices of some windows in batches of like lengths, each with its width."""
         widths = rounded_lengths(windows)
         for batch in split_by_length(indices, widths, TOKENS):
             yield batch, int(widths[batch].max())
 
 
 def principal_components(teacher: Teacher, windows: Tokens, size: int, seed: int) -> dict[str, torch.Tensor]:
-    """Mean (hidden,) and whitening components (hidden, size) of the teacher's hidden states on a part of the corpus."""
+    """Return the mean and the whitening components of the teacher's hidden states on a part of the corpus.
+
+    `mean` has shape (hidden,), `components` (hidden, size); both are float32.
+    """
     sample = generator(seed, "sample").permutation(len(windows))[:SAMPLE]
     hidden = teacher.model.config.hidden_size
     count, total, products = 0, torch.zeros(hidden).double(), torch.zeros(hidden, hidden).double()
@@ -69,7 +72,7 @@ def principal_components(teacher: Teacher, windows: Tokens, size: int, seed: int
 
 
 def token_targets(teacher: Teacher, windows: Tokens, projection: dict) -> dict[str, torch.Tensor]:
-    """Targets of all tokens, float16 (tokens, size), and of all windows, float32 (windows, hidden)."""
+    """Return the targets of all tokens, float16 (tokens, size), and of all windows, float32 (windows, hidden)."""
     mean, components = projection["mean"], projection["components"]
     tokens = torch.empty(int(windows.offsets[-1]), components.shape[1], dtype=torch.float16)
     vectors = torch.empty(len(windows), len(mean))
@@ -85,5 +88,5 @@ def token_targets(teacher: Teacher, windows: Tokens, projection: dict) -> dict[s
 
 
 def windows_of_part(windows: Tokens, part: int, parts: int) -> Tokens:
-    """The windows of one of `parts` parts, which are equal but for one window."""
+    """Return the windows of part number `part` of `parts`; the sizes of parts differ by one window at most."""
     return windows.subset(np.array_split(np.arange(len(windows)), parts)[part])

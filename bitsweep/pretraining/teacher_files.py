@@ -11,7 +11,10 @@ from bitsweep.pretraining.special_tokens import mask_of, special_ends
 
 
 def check_teacher(teacher: dict, **shape: int) -> None:
-    """Raises UserError where a teacher of this config.json cannot teach a student of this hidden_size and positions."""
+    """Raise UserError where a teacher cannot teach a student of this `hidden_size` and these `positions`.
+
+    `teacher` is the content of its config.json.
+    """
     if teacher["model_type"] != "bert":
         raise UserError(
             f"pretrain.teacher has model_type {teacher['model_type']!r}, but the student is a BERT with its teacher's "
@@ -24,12 +27,15 @@ def check_teacher(teacher: dict, **shape: int) -> None:
 
 
 def find_package_folder(package: str, path: str) -> Path:
-    """A folder of an installed package."""
+    """Return the path of a folder in the installation of a package."""
     return Path(str(importlib.metadata.distribution(package).locate_file(path)))
 
 
 def free_tokenizer(folder: Path) -> None:
-    """Takes out of a teacher's tokenizer what it was saved with for a use of its own: padding and a limit of length."""
+    """Remove padding and a limit of length from a teacher's tokenizer, which was saved with them for a use of its own.
+
+    Raises UserError where the tokenizer lacks the special tokens that a student needs.
+    """
     path = folder / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_padding()

@@ -6,12 +6,12 @@ from tokenizers import Tokenizer
 from bitsweep.data.tokenizer import Encoding
 from bitsweep.pretraining.special_tokens import special_ends
 
-# Windows whose hidden states give a teacher's principal components, at most.
+# A teacher's principal components are those of its hidden states on at most so many windows.
 SAMPLE = 1200
 
 
 def tokenize(tokenizer: Tokenizer, texts: list[str], positions: int) -> tuple[list[Encoding], list[int]]:
-    """Windows of at most `positions` tokens, special ones included, and the number of the text that each is from.
+    """Return windows of at most `positions` tokens, special ones included, and the number of each window's text.
 
     A long text becomes windows of like lengths.
     """

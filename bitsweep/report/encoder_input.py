@@ -11,7 +11,7 @@ REVIEWS = 3
 
 
 def shortest_texts(texts: list, count: int) -> list:
-    """The `count` shortest texts or pairs of them, each once: short enough to be shown whole."""
+    """Return the `count` shortest texts or pairs of them, each once: short enough to be shown whole."""
 
     def characters(text: str | tuple[str, str]) -> int:
         return len(text) if isinstance(text, str) else sum(map(len, text))
@@ -20,7 +20,7 @@ def shortest_texts(texts: list, count: int) -> list:
 
 
 def encoder_inputs(encoder: str | Path, max_length: int, texts: list) -> pd.DataFrame:
-    """The arrays that the encoder takes, one row a token; `texts` are those of the training split, or pairs of them.
+    """Return the arrays that the encoder takes, one row a token; `texts` are the training split's, or pairs of them.
 
     Columns: group (`sentences`, `pair` or `reviews`; each group is padded to its longest), text, position, token,
     input_ids, token_type_ids, attention_mask.

@@ -23,12 +23,12 @@ alt.data_transformers.disable_max_rows()
 
 
 def unit(metric: str) -> tuple[float, str, str]:
-    """How a metric is shown: its factor, its number format (d3's and Python's alike), its name with the unit."""
+    """Return how a metric is shown: its factor, its number format (d3's and Python's alike), its name with the unit."""
     return (1, ".3f", metric) if metric == "Matthews correlation" else (100, ".2f", f"{metric}, %")
 
 
 def tip(field: str, title: str, number: str | None = None) -> alt.Tooltip:
-    """One line of what is shown on hover; `number` is d3's format."""
+    """Return one line of what is shown on hover; `number` is d3's format."""
     return alt.Tooltip(field, title=title, format=number) if number else alt.Tooltip(field, title=title)
 
 
@@ -39,7 +39,7 @@ def heat_map(
     column: str = "validation_accuracy",
     metric: str = "accuracy",
 ) -> alt.LayerChart:
-    """A validation metric of a mode over batch size x learning rate, mean over seeds; the selected cell is framed."""
+    """Draw a mode's validation metric over batch size x learning rate, mean over seeds; frame the selected cell."""
     factor, number, title = unit(metric)
     cells = (
         runs[runs["mode"] == mode]
@@ -56,7 +56,7 @@ def heat_map(
     cells["value"] = (cells["value"] * factor).mask(unsound)
     outcomes = ["failed" if failed else "diverged" for failed in cells["failed"]]
     short = ".1f" if factor == 100 else number
-    for name, spelling in (("label", short), ("told", number)):
+    for name, spelling in (("label", short), ("exact", number)):
         cells[name] = [
             f"{value:{spelling}}" if value == value else word
             for value, word in zip(cells["value"], outcomes, strict=True)
@@ -64,7 +64,7 @@ def heat_map(
     tips = [
         tip("batch_size:O", "batch size"),
         tip("rate:N", "learning rate"),
-        tip("told:N", f"validation {title}"),
+        tip("exact:N", f"validation {title}"),
     ]
     if cells["seeds"].max() > 1:
         cells["spread"] = [
@@ -106,7 +106,7 @@ def learning_curves(
     column: str = "validation_accuracy",
     metric: str = "accuracy",
 ) -> alt.ConcatChart:
-    """A validation metric after every epoch, one line a run and one panel a mode; the selected runs stand out."""
+    """Draw a validation metric after every epoch, one line a run and one panel a mode; selected runs stand out."""
     factor, number, title = unit(metric)
     epochs = epochs.assign(value=epochs[column] * factor, chosen=False)
     for mode, choice in selected.items():
@@ -125,7 +125,7 @@ def learning_curves(
     lowest, highest = epochs["value"].min(), epochs["value"].max()
     margin = factor / 100
     domain = [lowest - margin, highest + margin] if lowest == lowest else [0, factor]
-    # Only what is drawn and told: the page carries each row.
+    # Only what is drawn or shown on hover: the page carries each row.
     epochs = epochs[["mode", "epoch", "value", "validation_loss", "rate", "batch_size", "seed", "run", "chosen"]]
     tips = [
         tip("rate:N", "learning rate"),
@@ -157,7 +157,7 @@ def learning_curves(
 
 
 def size_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
-    """A test metric against the size of the training set (logarithmic), one line a mode, with intervals.
+    """Draw a test metric against the size of the training set (logarithmic), one line a mode, with intervals.
 
     `points` has columns mode, train_size (examples), score, low and high (shares from 0 to 1, or a correlation).
     """
@@ -192,7 +192,7 @@ def size_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
 
 
 def costs_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
-    """A test metric against trainable parameters (logarithmic), one point a mode; the Pareto front filled and joined.
+    """Draw a test metric against trainable parameters (logarithmic), one point a mode; fill and join the Pareto front.
 
     `points` has columns mode, trainable_parameters, seconds, stored_bytes, score, low, high (shares from 0 to 1, or a
     correlation) and on_front (no other mode has fewer parameters and a better score).
@@ -249,14 +249,14 @@ def costs_figure(points: pd.DataFrame, metric: str) -> alt.LayerChart:
 
 
 def differences_figure(rows: pd.DataFrame, metric: str) -> alt.LayerChart:
-    """Differences of a test metric between modes with intervals: filled where they are more than chance, else hollow.
+    """Draw differences of a test metric between modes with intervals: filled where more than chance, else hollow.
 
     `rows` has columns pair ("full − bitfit"), difference, low, high (shares, or a correlation) and beyond_chance.
     """
     factor, number, _ = unit(metric)
     title = f"difference in test {metric}" + (", points" if factor == 100 else "")
     rows = in_unit(rows, factor, ["difference", "low", "high"])
-    rows["told"] = rows["beyond_chance"].map({True: "more than chance", False: "may be chance"})
+    rows["verdict"] = rows["beyond_chance"].map({True: "more than chance", False: "may be chance"})
     rows["fill"] = rows["beyond_chance"].map({True: COLOURS[0], False: "white"})
     base = alt.Chart(rows).encode(
         y=alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(labelLimit=300, labelFontSize=12)),
@@ -264,7 +264,7 @@ def differences_figure(rows: pd.DataFrame, metric: str) -> alt.LayerChart:
             tip("pair:N", "pair"),
             tip("difference:Q", title, f"+{number}"),
             *interval_tips(f"+{number}"),
-            tip("told:N", "verdict"),
+            tip("verdict:N", "verdict"),
         ],
     )
     bars = base.mark_rule(strokeWidth=2, color=COLOURS[0]).encode(x=alt.X("low:Q", title=title), x2="high:Q")
@@ -276,7 +276,7 @@ def differences_figure(rows: pd.DataFrame, metric: str) -> alt.LayerChart:
 
 
 def in_unit(table: pd.DataFrame, factor: float, columns: list[str]) -> pd.DataFrame:
-    """A copy with the columns in the unit in which they are shown."""
+    """Return a copy with the columns in the unit in which they are shown."""
     return table.assign(**{column: table[column] * factor for column in columns})
 
 
@@ -285,13 +285,13 @@ def interval_tips(number: str) -> list[alt.Tooltip]:
 
 
 def log_positions(values: pd.Series, least: float, most: float) -> list[float]:
-    """Where values lie between `least` (0) and `most` (1) on a logarithmic axis."""
+    """Return where values lie between `least` (0) and `most` (1) on a logarithmic axis."""
     logs = pd.Series([least, most, *values]).astype(float).map(math.log)
     return ((logs[2:] - logs[0]) / (logs[1] - logs[0])).tolist()
 
 
 def losses_figure(history: pd.DataFrame) -> alt.ConcatChart:
-    """The losses of a pretraining over its steps, a panel each; `history` has columns step, epoch and one a loss."""
+    """Draw the losses of a pretraining over its steps, a panel each; `history` has columns step, epoch, one a loss."""
     panels = []
     for index, loss in enumerate(name for name in history.columns if name not in ("step", "epoch")):
         panel = alt.Chart(history[["step", "epoch", loss]]).mark_line(color=COLOURS[index % len(COLOURS)])
@@ -305,7 +305,7 @@ def losses_figure(history: pd.DataFrame) -> alt.ConcatChart:
 
 
 def save_chart(chart: alt.TopLevelMixin, svg: str | Path) -> None:
-    """Writes a chart as SVG and, beside it, as PNG at twice the size and as the JSON that the page draws it from."""
+    """Write a chart as SVG and, beside it, as PNG at twice the size and as the JSON that the page draws it from."""
     chart = chart.configure(font=FONT, background="white").configure_title(anchor="start", fontSize=15)
     for suffix, options in ((".svg", {}), (".png", {"scale_factor": 2})):
         with whole_file(Path(svg).with_suffix(suffix)) as part:

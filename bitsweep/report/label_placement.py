@@ -13,7 +13,7 @@ Point = tuple[float, float]
 def place_labels(
     points: list[Point], texts: list[str], drawn: list[Box], size: tuple[float, float]
 ) -> list[tuple[float, float, str]]:
-    """For each text its offset from its point (right, down) and its alignment, one after the other.
+    """Return for each text its offset from its point (right, down) and its alignment, one after the other.
 
     `drawn` are the boxes of what is drawn beside the points, in a plot of `size` (width, height). Of the places left
     and right of a point the one that hides least is taken, the nearest of equal ones.
@@ -32,12 +32,12 @@ def place_labels(
 
 
 def bar_boxes(across: Iterable[float], tops: Iterable[float], bottoms: Iterable[float]) -> list[Box]:
-    """Vertical bars."""
+    """Return the boxes of vertical bars."""
     return [(x - 1, top, x + 1, bottom) for x, top, bottom in zip(across, tops, bottoms, strict=True)]
 
 
 def step_boxes(points: list[Point]) -> list[Box]:
-    """A line from point to point, first to the right, then up or down."""
+    """Return the boxes of a line from point to point, first to the right, then up or down."""
     boxes = []
     for (x, y), (next_x, next_y) in pairwise(sorted(points)):
         boxes.append((x, y - 1, next_x, y + 1))
@@ -46,13 +46,13 @@ def step_boxes(points: list[Point]) -> list[Box]:
 
 
 def text_box(x: float, y: float, rightwards: bool, letters: int) -> Box:
-    """A text beside a point that is the middle of its left, or else of its right edge."""
+    """Return the box of a text beside a point, which is the middle of its left, or else of its right edge."""
     left = x if rightwards else x - LETTER * letters
     return left, y - LINE / 2, left + LETTER * letters, y + LINE / 2
 
 
 def hidden(box: Box, taken: list[Box], size: tuple[float, float]) -> float:
-    """Square pixels of a box that lie on taken ones; those outside the plot count ten times."""
+    """Return how many square pixels of a box lie on taken ones; those outside the plot count ten times."""
     outside = overlap(box, box) - overlap(box, (0, 0, *size))
     return 10 * outside + sum(overlap(box, other) for other in taken)
 

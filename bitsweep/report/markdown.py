@@ -8,6 +8,7 @@ import pandas as pd
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.model.modes import BUILT_IN
 from bitsweep.report import prose, recommendation, tables, training_size_prose
+from bitsweep.report.score_format import count
 
 INPUT_ROWS = ["token", "input_ids", "token_type_ids", "attention_mask"]
 GROUPS = {
@@ -27,12 +28,12 @@ def section(title: str, *parts: str) -> str:
 
 
 def figure(name: str, caption: str) -> str:
-    """A figure that a rule draws to `figures/<name>.svg`; figures on successive lines stand side by side."""
+    """Return a figure that a rule draws to `figures/<name>.svg`; figures on successive lines stand side by side."""
     return f"![{caption}](figures/{name}.svg)"
 
 
 def input_section(inputs: pd.DataFrame) -> str:
-    """What the encoder reads, token by token; `inputs` as `encoder_input.encoder_inputs` makes it."""
+    """Return what the encoder reads, token by token; `inputs` as `encoder_input.encoder_inputs` makes it."""
     parts = [
         "A text reaches the encoder as three rows of whole numbers, one column a token. "
         "**input_ids** are the places of the word pieces in the encoder's vocabulary, with the special tokens that "
@@ -113,8 +114,8 @@ def data_section(summary: dict, data: pd.DataFrame) -> str:
     doubts = "\n".join(f"- {escape_markdown(doubt)}" for doubt in summary["data"]["doubts"])
     return section(
         "Data",
-        f"{tables.count(examples['train'])} examples train, {tables.count(examples['validation'])} validate after "
-        f"every epoch and {tables.count(examples['test'])} test, once for each selected run; texts are cut to "
+        f"{count(examples['train'])} examples train, {count(examples['validation'])} validate after "
+        f"every epoch and {count(examples['test'])} test, once for each selected run; texts are cut to "
         f"{length} tokens.",
         tables.to_markdown(tables.readable(data.drop(columns="labels"))),
         "\n".join(f"- {row.split}: {escape_markdown(row.labels)}" for row in data.itertuples()),
@@ -126,7 +127,7 @@ def data_section(summary: dict, data: pd.DataFrame) -> str:
 
 
 def files_list(files: dict[str, dict]) -> list[str]:
-    """The files that the splits were taken from; folders have no digest."""
+    """Return the files that the splits were taken from; folders have no digest."""
     lines = [
         f"- {split}: {escape_markdown(file['name'])}" + (f", SHA-256 {file['sha256'][:16]}…" if file["sha256"] else "")
         for split, file in files.items()
@@ -149,7 +150,7 @@ def grid_section(summary: dict, grid: pd.DataFrame) -> str:
 
 
 def trains_list(modes: dict[str, dict]) -> list[str]:
-    """What each mode of one's own trains; docs/modes.md has the built-in ones."""
+    """Return what each mode of one's own trains; docs/modes.md has the built-in ones."""
     own = {name: mode for name, mode in modes.items() if mode != BUILT_IN.get(name)}
     return ["\n".join(f"- {name} trains `{json.dumps(mode)}`" for name, mode in own.items())] if own else []
 

@@ -2,7 +2,7 @@
 
 
 def on_front(modes: dict[str, tuple[float, float]]) -> dict[str, bool]:
-    """Whether each mode, (score, cost) by its name, is Pareto-efficient: on the front of high score and low cost.
+    """Return whether each mode, (score, cost) by its name, is Pareto-efficient: on the front of score and cost.
 
     It is where no other mode has at least its score at no more than its cost, one of both strictly better. Modes that
     are equal in both do not exclude each other.

@@ -4,7 +4,7 @@ import math
 
 from bitsweep.metrics import METRIC_NAMES
 from bitsweep.number_format import spell_number
-from bitsweep.report.tables import count, percent, percent_range, plain_range
+from bitsweep.report.score_format import count, percent, spell_lead, spell_range, spell_score
 
 BITFIT_PAPER = "[Ben Zaken et al., 2022](https://arxiv.org/abs/2106.10199)"
 REASONS = {
@@ -20,20 +20,6 @@ SHORT_REASONS = {
     "randomization": "the randomization test does not establish it in every seed",
     "seeds": "the seeds vary too much to establish it",
 }
-
-
-def shown(value: float, metric: str) -> str:
-    """A score."""
-    return f"{value:.3f}" if metric == "matthews" else percent(value)
-
-
-def shown_range(interval: list[float], metric: str) -> str:
-    return plain_range(interval) if metric == "matthews" else percent_range(interval)
-
-
-def points(value: float, metric: str = "accuracy") -> str:
-    """A difference of scores without its sign: of shares in percentage points."""
-    return f"{abs(value):.3f}" if metric == "matthews" else f"{abs(100 * value):.2f} points"
 
 
 def join(parts: list[str]) -> str:
@@ -53,7 +39,7 @@ def metric_name(summary: dict) -> str:
 
 
 def towards(pair: dict) -> dict:
-    """A difference as that of the better mode over the other: its names, its lead and the lead's intervals."""
+    """Return a difference as that of the better mode over the other: its names, its lead and the lead's intervals."""
     sign = -1 if pair["difference"] < 0 else 1
     names = (pair["first"], pair["second"])[::sign]
     seeds = pair["seeds"] and {**pair["seeds"], "mean": sign * pair["seeds"]["mean"]}
@@ -69,35 +55,32 @@ def towards(pair: dict) -> dict:
 
 
 def interval_clause(lead: dict, metric: str, level: float) -> str:
-    factor, unit, digits = (1, "", 3) if metric == "matthews" else (100, " points", 2)
-    low, high = (f"{factor * bound:.{digits}f}" for bound in lead["interval"])
-    return f"{100 * level:.0f} % interval {low} to {high}{unit}"
+    return f"{100 * level:.0f} % interval {spell_range(lead['interval'], metric, 'points')}"
 
 
 def difference_sentence(pair: dict, level: float, metric: str = "accuracy") -> str:
-    """Which of two modes is better on the test split, by how much, and whether that is more than chance."""
+    """Return which of two modes is better on the test split, by how much, and whether that is more than chance."""
     lead = towards(pair)
     interval = interval_clause(lead, metric, level)
     if pair["beyond_chance"]:
         seeds = ""
         if lead["seeds"]:
-            seeds = (
-                f", nor does that of seeds (its standard deviation over them is {points(lead['seeds']['sd'], metric)})"
-            )
+            deviation = spell_lead(lead["seeds"]["sd"], metric)
+            seeds = f", nor does that of seeds (its standard deviation over them is {deviation})"
         test = "McNemar's" if metric == "accuracy" else "the randomization"
         return (
             f"On the same test examples {lead['better']} is better than {lead['other']} by "
-            f"{points(lead['lead'], metric)} ({interval}); the interval excludes zero and {test} test agrees, "
+            f"{spell_lead(lead['lead'], metric)} ({interval}); the interval excludes zero and {test} test agrees, "
             f"so the drawing of the test examples does not explain it{seeds}."
         )
     return (
-        f"On the same test examples {lead['better']} and {lead['other']} differ by {points(lead['lead'], metric)} "
+        f"On the same test examples {lead['better']} and {lead['other']} differ by {spell_lead(lead['lead'], metric)} "
         f"({interval}); {REASONS[pair['reason']]}."
     )
 
 
 def answer(summary: dict) -> str:
-    """The answer in a few sentences: who wins, by how much, how sure."""
+    """Return the answer in a few sentences: who wins, by how much, how sure."""
     modes, metric = evaluated(summary), metric_of(summary)
     if not modes:
         return " ".join(
@@ -123,16 +106,16 @@ def answer(summary: dict) -> str:
 
 
 def score_clause(entry: dict, metric: str) -> str:
-    """A test score with its standard deviation over seeds, where there are several."""
+    """Return a test score with its standard deviation over seeds, where there are several."""
     test = entry["test"]
     if test["sd"] is None:
-        return shown(test["score"], metric)
-    seeds = f"{len(test['runs'])} seeds, standard deviation {points(test['sd'], metric)}"
-    return f"{shown(test['score'], metric)} (mean of {seeds})"
+        return spell_score(test["score"], metric)
+    seeds = f"{len(test['runs'])} seeds, standard deviation {spell_lead(test['sd'], metric)}"
+    return f"{spell_score(test['score'], metric)} (mean of {seeds})"
 
 
 def lead_sentences(summary: dict, best: str) -> list[str]:
-    """How far the best mode is ahead of the others: the whole sentence of one, the leads over several in two."""
+    """Return how far the best mode is ahead of the others: the whole sentence of one, the leads over several in two."""
     metric, level = metric_of(summary), summary["interval_level"]
     pairs = [pair for pair in summary["differences"] if best in (pair["first"], pair["second"])]
     if len(pairs) <= 1:
@@ -140,24 +123,24 @@ def lead_sentences(summary: dict, best: str) -> list[str]:
     leads = [towards(pair) for pair in sorted(pairs, key=lambda pair: abs(pair["difference"]))]
     sure, unsure = ([lead for lead in leads if lead["beyond_chance"] == known] for known in (True, False))
 
-    def told(lead: dict) -> str:
+    def lead_clause(lead: dict) -> str:
         other = lead["other"] if lead["better"] == best else lead["better"]
         # Where the interval has no zero, something else leaves the lead open.
         why = f", but {SHORT_REASONS[lead['reason']]}" if lead["reason"] not in (None, "examples") else ""
-        return f"{other} (by {points(lead['lead'], metric)}, {interval_clause(lead, metric, level)}{why})"
+        return f"{other} (by {spell_lead(lead['lead'], metric)}, {interval_clause(lead, metric, level)}{why})"
 
     sentences = []
     if sure:
         sentences.append(
-            f"On the same test examples it is better, by more than chance, than {join(list(map(told, sure)))}."
+            f"On the same test examples it is better, by more than chance, than {join(list(map(lead_clause, sure)))}."
         )
     if unsure:
-        sentences.append(f"It cannot be distinguished with confidence from {join(list(map(told, unsure)))}.")
+        sentences.append(f"It cannot be distinguished with confidence from {join(list(map(lead_clause, unsure)))}.")
     return sentences
 
 
 def missing_sentence(summary: dict) -> str:
-    """Which runs are missing, and why; nothing where all were trained."""
+    """Return which runs are missing, and why; nothing where all were trained."""
     failed = summary["runs"]["failed"]
     if not failed:
         return ""
@@ -173,13 +156,13 @@ def missing_sentence(summary: dict) -> str:
 
 
 def differences_paragraph(summary: dict) -> str:
-    """Which differences are real, by name."""
+    """Return which differences are real, by name."""
     metric, pairs = metric_of(summary), summary["differences"]
     if not pairs:
         return ""
     leads = sorted((towards(pair) for pair in pairs), key=lambda lead: -lead["lead"])
     real = [
-        f"{lead['better']} over {lead['other']} ({points(lead['lead'], metric)})"
+        f"{lead['better']} over {lead['other']} ({spell_lead(lead['lead'], metric)})"
         for lead in leads
         if lead["beyond_chance"]
     ]
@@ -211,7 +194,7 @@ def accuracy_paragraph(summary: dict) -> str:
     modes = evaluated(summary)
     sentences = [
         f"{mode} reaches {percent(entry['test']['accuracy'])} on the {count(entry['test']['examples'])} test examples "
-        f"(95 % interval {percent_range(entry['test']['accuracy_interval'])}), after "
+        f"(95 % interval {spell_range(entry['test']['accuracy_interval'], 'accuracy')}), after "
         f"{percent(entry['validation']['accuracy'])} on the validation split that selected it."
         for mode, entry in modes.items()
         # Of more, the table is easier to read.
@@ -225,7 +208,7 @@ def accuracy_paragraph(summary: dict) -> str:
         elif share > high:
             below.append(mode)
         else:
-            above.append(f"{points(entry['test']['accuracy'] - share)} less than {mode}")
+            above.append(f"{spell_lead(entry['test']['accuracy'] - share)} less than {mode}")
     clauses = above
     if within:
         clauses = [*clauses, f"within the interval of {join(within)}, which may have learned nothing"]
@@ -236,17 +219,17 @@ def accuracy_paragraph(summary: dict) -> str:
 
 
 def price_paragraph(summary: dict) -> str:
-    """Validation against test, and how much of the gap picking the best costs."""
+    """Return the gap between validation and test, and how much of it picking the best is expected to make."""
     metric, modes = metric_of(summary), evaluated(summary)
     sentences = []
     if len(modes) <= 2:
         sentences += [f"{mode} has {gap_clause(entry, metric)}." for mode, entry in modes.items()]
     else:
-        told = [f"{mode} {signed_gap(entry, metric)}" for mode, entry in modes.items()]
+        gaps = [f"{mode} {signed_gap(entry, metric)}" for mode, entry in modes.items()]
         sentences.append(
             f"How much higher the score is on validation than on test{'' if metric == 'matthews' else ', in points'}, "
             "and in brackets how much of it picking the best setting and epochs is expected to add: "
-            f"{join(told)}."
+            f"{join(gaps)}."
         )
     sentences.append(
         "The rest of a gap is the drawing of the two splits' examples, and whatever else differs between them."
@@ -262,18 +245,18 @@ def signed_gap(entry: dict, metric: str) -> str:
 
 def gap_clause(entry: dict, metric: str) -> str:
     gap, price = entry["validation"]["score"] - entry["test"]["score"], entry["validation"]["price"]
-    clause = f"{points(gap, metric)} {'less' if gap < 0 else 'more'} on validation than on test"
+    clause = f"{spell_lead(gap, metric)} {'less' if gap < 0 else 'more'} on validation than on test"
     if price["picked_from"] == 1 and price["epochs"] == 1:
         return clause
     settings = f"{price['picked_from']} setting{'s' * (price['picked_from'] > 1)}"
     return (
         f"{clause}, where picking the best of {settings} and of each run's epochs is expected to make it "
-        f"{points(price['price'], metric)} too high"
+        f"{spell_lead(price['price'], metric)} too high"
     )
 
 
 def training_size_paragraph(summary: dict, study: bool = False) -> str:
-    """How the size of the training split bears on the result: parameters against examples, and the fit to them."""
+    """Return how the training split's size bears on the result: parameters against examples, and the fit to them."""
     examples = summary["experiment"]["examples"]["train"]
     sentences = []
     modes = evaluated(summary)
@@ -306,7 +289,9 @@ def involves_bitfit(difference: dict) -> bool:
 
 def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str:
     ahead = difference["difference"] if difference["first"] == "full" else -difference["difference"]
-    here = f"At {count(examples)} examples bitfit is {points(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here"
+    here = (
+        f"At {count(examples)} examples bitfit is {spell_lead(ahead, metric)} {'behind' if ahead > 0 else 'ahead'} here"
+    )
     here += "." if difference["beyond_chance"] else f", but {SHORT_REASONS[difference['reason']]}."
     return (
         f"{BITFIT_PAPER} report that bias-only training keeps up with full fine-tuning on small to medium training "
@@ -315,7 +300,7 @@ def size_claim(difference: dict, examples: int, metric: str = "accuracy") -> str
 
 
 def limits_paragraph(summary: dict) -> str:
-    """What these numbers cannot show."""
+    """Return what these numbers cannot show."""
     sentences = []
     edges: dict[tuple[str, str], list[str]] = {}
     for mode, entry in evaluated(summary).items():
@@ -352,16 +337,16 @@ def limits_paragraph(summary: dict) -> str:
         counts = dict(zip(("batch size", "learning rate", "epoch"), (*size, epochs), strict=True))
         choices = math.prod(counts.values())
         if choices > 1:
-            told = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
+            counted = ", ".join(f"{number} {name}{'s' * (number > 1)}" for name, number in counts.items())
             sentences.append(
-                f"The validation score of {join(modes)} is the best of {choices} ({told}), hence too high an estimate "
-                "by construction; the test score is not."
+                f"The validation score of {join(modes)} is the best of {choices} ({counted}), hence too high an "
+                "estimate by construction; the test score is not."
             )
     return " ".join(sentences)
 
 
 def held_out_clause(experiment: dict) -> str:
-    """How the rows that do not train were chosen."""
+    """Return how the rows that do not train were chosen."""
     split, shares = experiment["split"], ", with the labels' shares" if experiment["split"]["stratified"] else ""
     if "validation" not in experiment["official_splits"]:
         function = f"`datasets.Dataset.train_test_split`, seed {split['seed']}"

@@ -1,11 +1,12 @@
 """The mode that one would choose, in sentences made from the costs and the score of each."""
 
 from bitsweep.metrics import METRIC_NAMES
-from bitsweep.report.prose import evaluated, join, metric_of, points, shown
+from bitsweep.report.prose import evaluated, join, metric_of
+from bitsweep.report.score_format import spell_lead, spell_score
 
 
 def recommendation_paragraph(summary: dict) -> str:
-    """When one would choose which mode, by what each costs and gives here."""
+    """Return which mode one would choose when, by what each costs and gives here."""
     modes = evaluated(summary)
     if len(modes) > 2:
         return front_sentences(summary)
@@ -21,12 +22,12 @@ def recommendation_paragraph(summary: dict) -> str:
                 sentences.append(f"Choose {large if gain > 0 else small}: both train and store as much.")
         elif pair["beyond_chance"] and gain > 0:
             sentences.append(
-                f"Choose {large} where {METRIC_NAMES[metric]} counts: it gains {points(gain, metric)} here. "
-                f"{kept_clause(modes, small, large)}; choose it only where that is enough and many tasks share one "
+                f"Choose {large} where {METRIC_NAMES[metric]} counts: it gains {spell_lead(gain, metric)} here. "
+                f"{reached_clause(modes, small, large)}; choose it only where that is enough and many tasks share one "
                 f"encoder: it {costs}."
             )
         elif pair["beyond_chance"]:
-            sentences.append(f"Choose {small}: it is better by {points(gain, metric)} here and {costs}.")
+            sentences.append(f"Choose {small}: it is better by {spell_lead(gain, metric)} here and {costs}.")
         else:
             sentences.append(
                 f"That {large} is worth its price is not shown here: its {METRIC_NAMES[metric]} cannot be told for "
@@ -35,26 +36,26 @@ def recommendation_paragraph(summary: dict) -> str:
     return " ".join(sentences)
 
 
-def kept_clause(modes: dict, small: str, large: str) -> str:
+def reached_clause(modes: dict, small: str, large: str) -> str:
     share = modes[small]["test"]["commonest_label_share"]
-    kept, whole = (100 * (modes[mode]["test"]["accuracy"] - share) for mode in (small, large))
-    gained = f"{max(kept, 0):.2f} of the {whole:.2f} points of accuracy"
+    part, whole = (100 * (modes[mode]["test"]["accuracy"] - share) for mode in (small, large))
+    gained = f"{max(part, 0):.2f} of the {whole:.2f} points of accuracy"
     return f"{small} keeps {gained} that {large} has above the commonest label"
 
 
 def front_sentences(summary: dict) -> str:
-    """Of several modes, those that no other one beats at no higher cost, and those that are beaten."""
+    """Return which of several modes no other one beats at no higher cost."""
     modes, metric, sentences = evaluated(summary), metric_of(summary), []
     for cost, words in (("trainable_parameters", "parameters to train and store"), ("seconds", "seconds of training")):
         front = [mode for mode in modes if modes[mode]["costs"]["on_front"][cost]]
         key = modes.get if cost == "trainable_parameters" else lambda mode: modes[mode]["costs"]
         front.sort(key=lambda mode, key=key, cost=cost: key(mode)[cost])
-        told = [f"{mode} ({shown(modes[mode]['test']['score'], metric)})" for mode in front]
+        named = [f"{mode} ({spell_score(modes[mode]['test']['score'], metric)})" for mode in front]
         if len(front) == len(modes):
             sentences.append(f"By {words}, each mode has the best test {METRIC_NAMES[metric]} at its cost.")
             continue
         sentences.append(
             f"By {words}, from few to many, no other mode has a better test {METRIC_NAMES[metric]} at no higher cost "
-            f"than {join(told)}{'; each of the others is matched or beaten' if len(front) < len(modes) else ''}."
+            f"than {join(named)}{'; each of the others is matched or beaten' if len(front) < len(modes) else ''}."
         )
     return " ".join(sentences)

@@ -21,7 +21,7 @@ def summarize(
     comparison: dict,
     environment: dict,
 ) -> dict:
-    """The summary of one experiment.
+    """Return the summary of one experiment.
 
     `experiment` holds what the config says and the sizes of the splits, `runs` and `costs` one row a run, the others
     what the rules of their names wrote.
@@ -55,7 +55,7 @@ def summarize(
 
 
 def count_runs(runs: pd.DataFrame) -> dict:
-    """What is known of a mode whether or not a setting of it was selected."""
+    """Return what is known of a mode whether or not a setting of it was selected."""
     known = runs["trainable_parameters"].dropna()
     return {
         "trainable_parameters": None if known.empty else int(known.iloc[0]),
@@ -115,7 +115,7 @@ def describe_costs(choice: dict, runs: pd.DataFrame, costs: pd.DataFrame) -> dic
 
 
 def add_fronts(modes: dict[str, dict]) -> None:
-    """Notes in each mode's costs for which of them no other mode has a better test score at no higher cost."""
+    """Note in each mode's costs for which of them no other mode has a better test score at no higher cost."""
     known = {mode: entry for mode, entry in modes.items() if entry["test"]}
     costs = {
         "trainable_parameters": {mode: entry["trainable_parameters"] for mode, entry in known.items()},
@@ -128,7 +128,7 @@ def add_fronts(modes: dict[str, dict]) -> None:
 
 
 def edge_of_grid(choice: dict, grid: dict) -> dict[str, str]:
-    """Which selected values are the smallest or largest of several on the grid: {"learning_rate": "largest"}."""
+    """Return which selected values are the smallest or largest of several on the grid: {"learning_rate": "largest"}."""
     edges = {}
     for key in ("batch_size", "learning_rate"):
         values = grid[key]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -10,28 +11,18 @@ from tabulate import tabulate
 from bitsweep.files import whole_file, write_text
 from bitsweep.metrics import METRICS
 from bitsweep.number_format import spell_number
+from bitsweep.report.score_format import (
+    count,
+    percent,
+    spell_difference,
+    spell_range,
+)
 
 PREDICTED = "predicted "
 
 
-def percent(value: float | None) -> str:
-    return "" if value is None or value != value else f"{100 * value:.2f} %"
-
-
-def percent_range(interval: list[float] | None) -> str:
-    return "" if interval is None else f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
-
-
-def plain_range(interval: list[float]) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}"
-
-
-def count(value: int) -> str:
-    return f"{value:,}"
-
-
 def grid_table(experiment: dict) -> pd.DataFrame:
-    """What is crossed, and the number of values of each: columns setting, values, count.
+    """Return what is crossed, and the number of values of each: columns setting, values, count.
 
     What differs between modes has a row for each set of values.
     """
@@ -49,9 +40,9 @@ def grid_table(experiment: dict) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["setting", "values", "count"])
 
 
-def shown_metrics(summary: dict) -> list[str]:
-    """All metrics, but F1 of label 1 only where it selects: of labels that are equals it would mislead."""
-    return [name for name in METRICS if name != "f1" or summary["experiment"]["metric"] == "f1"]
+def shown_metrics(selecting: str) -> list[str]:
+    """Return all metrics, but F1 of label 1 only where it is the `selecting` one: of equal labels it would mislead."""
+    return [name for name in METRICS if name != "f1" or selecting == "f1"]
 
 
 def results_table(summary: dict) -> pd.DataFrame:
@@ -78,8 +69,8 @@ def results_table(summary: dict) -> pd.DataFrame:
 
 
 def validation_table(summary: dict) -> pd.DataFrame:
-    """The selected runs, one row a mode and seed."""
-    scores = [f"validation_{metric}" for metric in shown_metrics(summary)]
+    """Return the selected runs, one row a mode and seed."""
+    scores = [f"validation_{metric}" for metric in shown_metrics(summary["experiment"]["metric"])]
     columns = ["mode", scores[0], "learning_rate", "batch_size", "seed", "epoch", "validation_loss", *scores[1:]]
     rows = [
         {"mode": mode, **entry["selected"], **run}
@@ -91,12 +82,12 @@ def validation_table(summary: dict) -> pd.DataFrame:
 
 
 def test_table(summary: dict) -> pd.DataFrame:
-    """The test split, one row a mode; nothing where all of a mode's runs diverged.
+    """Return the test split, one row a mode; nothing where all of a mode's runs diverged.
 
     The interval is that of the metric that selects, sd its standard deviation over seeds.
     """
     metric, rows = summary["experiment"]["metric"], []
-    order = [metric, *(name for name in shown_metrics(summary) if name != metric)]
+    order = [metric, *(name for name in shown_metrics(metric) if name != metric)]
     columns = [
         "mode",
         "trainable_parameters",
@@ -118,7 +109,7 @@ def test_table(summary: dict) -> pd.DataFrame:
 
 
 def confusion_table(summary: dict) -> pd.DataFrame:
-    """How many test examples of each label each selected run predicted as each: a row a mode, seed and label."""
+    """Return how many test examples of each label each selected run predicted as each: a row a mode, seed and label."""
     names = summary["experiment"]["label_names"]
     rows = [
         (mode, run["seed"], name, *counts)
@@ -131,7 +122,7 @@ def confusion_table(summary: dict) -> pd.DataFrame:
 
 
 def differences_table(summary: dict) -> pd.DataFrame:
-    """Each pair of modes on the test split: see `comparison.compare`."""
+    """Return each pair of modes on the test split: see `comparison.compare`."""
     rows = []
     for pair in summary["differences"]:
         seeds = pair["seeds"] or {"sd": None, "interval": [None, None]}
@@ -155,7 +146,7 @@ def differences_table(summary: dict) -> pd.DataFrame:
 
 
 def modes_table(summary: dict) -> pd.DataFrame:
-    """What each mode costs: of the selected setting (see `summary.describe_costs`), and of its whole sweep."""
+    """Return what each mode costs: of the selected setting (see `summary.describe_costs`), and of its whole sweep."""
     metric, rows = summary["experiment"]["metric"], []
     for mode, entry in summary["modes"].items():
         if costs := entry["costs"]:
@@ -177,15 +168,6 @@ def modes_table(summary: dict) -> pd.DataFrame:
     )
 
 
-def points(value: float) -> str:
-    """A difference of shares in percentage points."""
-    return f"{100 * value:.2f} points"
-
-
-def points_range(interval: list[float]) -> str:
-    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} points"
-
-
 def pieces(values: pd.Series, spelled: Callable[[float], str]) -> list[str]:
     return ["" if pd.isna(value) else spelled(value) for value in values]
 
@@ -196,7 +178,7 @@ def spell_p(value: float) -> str:
 
 SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
     ("accuracy|macro_f1|f1", percent),
-    ("accuracy_sd|macro_f1_sd|f1_sd", lambda value: points(value)),
+    ("accuracy_sd|macro_f1_sd|f1_sd", spell_difference),
     ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
     ("loss", lambda value: f"{value:.4f}"),
     ("learning_rate", spell_number),
@@ -214,13 +196,12 @@ SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
 
 
 def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    """A copy for readers: scores in per cent, rates in their short spelling, thousands set apart.
+    """Return a copy for readers: scores in per cent, rates in their short spelling, thousands set apart.
 
     `metric` is what intervals and differences are of; Matthews correlations stay plain numbers.
     """
     shown = table.copy()
-    plain = metric == "matthews"
-    difference = ("difference|seeds_sd|sd", (lambda value: f"{value:.3f}") if plain else points)
+    difference = ("difference|seeds_sd|sd", partial(spell_difference, metric=metric))
     for column in table.columns:
         for names, spelled in [*SPELLINGS, difference]:
             if re.fullmatch(f"(validation_|test_|train_|sweep_)?({names})", column):
@@ -231,23 +212,27 @@ def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     ):
         if {low, high} <= set(table.columns):
             intervals = zip(table[low], table[high], strict=True)
-            spelled = plain_range if plain else points_range if "difference" in table else percent_range
+            unit = "points" if "difference" in table else "%"
             place = shown.columns.get_loc(low)
-            shown.insert(place, title, ["" if pd.isna(one) else spelled([one, other]) for one, other in intervals])
+            shown.insert(
+                place,
+                title,
+                ["" if pd.isna(one) else spell_range([one, other], metric, unit) for one, other in intervals],
+            )
             shown = shown.drop(columns=[low, high])
     # Columns of the confusion table end in a label's name, which stays as it is.
     return shown.rename(columns=lambda name: name if name.startswith(PREDICTED) else name.replace("_", " "))
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """A readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
+    """Return a readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
     escaped = table.map(lambda value: str(value).replace("|", "\\|"))
     escaped = escaped.rename(columns=lambda name: name.replace("|", "\\|"))
     return escaped.to_markdown(index=False, disable_numparse=True, colalign=alignment(table))
 
 
 def to_latex(table: pd.DataFrame) -> str:
-    """A readable table as LaTeX's tabular with the rules of its package booktabs, cells escaped."""
+    """Return a readable table as LaTeX's tabular with the rules of its package booktabs, cells escaped."""
     rows = table.map(lambda value: " ".join(str(value).split())).values.tolist()
     latex = tabulate(
         rows, headers=list(table.columns), tablefmt="latex_booktabs", disable_numparse=True, colalign=alignment(table)
@@ -259,7 +244,7 @@ def to_latex(table: pd.DataFrame) -> str:
 
 
 def alignment(table: pd.DataFrame) -> list[str] | None:
-    """Each column's alignment, as tabulate takes it: numbers to the right."""
+    """Return each column's alignment, as tabulate takes it: numbers to the right."""
     if not len(table):
         return None
     return ["right" if table[column].map(looks_numeric).all() else "left" for column in table.columns]
@@ -270,7 +255,7 @@ def looks_numeric(value: object) -> bool:
 
 
 def save_table(table: pd.DataFrame, csv: str | Path, metric: str = "accuracy") -> None:
-    """Writes a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
+    """Write a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
     with whole_file(csv) as part:
         table.to_csv(part, index=False)
     shown = readable(table, metric)

@@ -1,12 +1,12 @@
 """What the training-size study shows, in sentences made from its numbers."""
 
-from bitsweep.report.prose import BITFIT_PAPER, SHORT_REASONS, points
-from bitsweep.report.tables import count
+from bitsweep.report.prose import BITFIT_PAPER, SHORT_REASONS
+from bitsweep.report.score_format import count, spell_lead
 from bitsweep.selection.training_size import oriented, verdict
 
 
 def study_paragraph(study: dict) -> str:
-    """Whether the BitFit paper's claim held: bias-only training keeps up on small training sets, not on large ones."""
+    """Return whether the BitFit paper's claim held: biases alone keep up on small training sets, not on large ones."""
     metric, sizes = study["metric"], sorted(study["differences"], key=int)
     small, large = sizes[0], sizes[-1]
     modes = list(dict.fromkeys(point["mode"] for point in study["points"]))
@@ -35,7 +35,7 @@ def study_paragraph(study: dict) -> str:
 
 
 def study_missing(study: dict) -> str:
-    """Which of the study's runs are missing from it; nothing where none is."""
+    """Return which of the study's runs are missing from it; nothing where none is."""
     missing = [
         f"{entry['mode']} on {count(entry['train_size'])} examples ({entry['why']})" for entry in study["missing"]
     ]
@@ -43,5 +43,7 @@ def study_missing(study: dict) -> str:
 
 
 def lead_clause(pair: dict, mode: str, metric: str) -> str:
-    clause = f"{mode} is {points(pair['difference'], metric)} {'ahead of' if pair['difference'] < 0 else 'behind'} full"
+    clause = (
+        f"{mode} is {spell_lead(pair['difference'], metric)} {'ahead of' if pair['difference'] < 0 else 'behind'} full"
+    )
     return clause if pair["beyond_chance"] else f"{clause}, but {SHORT_REASONS[pair['reason']]}"

@@ -1,4 +1,4 @@
-"""How sure the test numbers are: intervals of scores, intervals and tests of paired differences."""
+"""The uncertainty of test scores: intervals of scores, and intervals and tests of paired differences."""
 
 import itertools
 
@@ -16,22 +16,25 @@ from bitsweep.selection.bootstrap import draw_in_chunks, rows_of_block, score_re
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
 RESAMPLES = 9999
-# Of metrics other than accuracy, which take longer.
+# Other metrics than accuracy take longer to compute.
 SCORED_RESAMPLES = 999
 
 
 def accuracy_interval(accuracy: float, examples: int) -> tuple[float, float]:
-    """Wilson's interval (1927) of an accuracy that was measured on so many examples.
+    """Return Wilson's interval (1927) of an accuracy that was measured on so many examples.
 
-    It covers the drawing of the examples, not that of seeds: an accuracy that is a mean over seeds is taken for that of
-    one classifier.
+    It covers the random choice of the examples, not that of seeds: a mean over seeds is treated as the accuracy of one
+    classifier.
     """
     low, high = proportion_confint(accuracy * examples, examples, alpha=1 - LEVEL, method="wilson")
     return float(low), float(high)
 
 
 def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """The paired percentile bootstrap's interval of mean(first) - mean(second), both over the same test examples."""
+    """Return the interval of mean(first) - mean(second) by the paired percentile bootstrap.
+
+    Both have shape (examples,) and are of the same test examples.
+    """
     difference = first - second
     if np.ptp(difference) == 0:
         return float(difference[0]), float(difference[0])
@@ -48,13 +51,13 @@ def difference_interval(first: np.ndarray, second: np.ndarray) -> tuple[float, f
 
 
 def percentile_interval(scores: np.ndarray) -> tuple[float, float]:
-    """The percentile bootstrap's interval (Efron, 1981) of what was scored on resamples: shape (resamples,)."""
+    """Return the percentile bootstrap's interval (Efron, 1981) of the scores of resamples, of shape (resamples,)."""
     low, high = np.quantile(scores, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
 def by_seed(table: pd.DataFrame) -> tuple[pd.Series, dict[int, np.ndarray]]:
-    """The labels by example, and each seed's predictions in the same order, of shape (examples,).
+    """Return the labels by example, and each seed's predictions in the same order, all of shape (examples,).
 
     Raises ValueError where a seed lacks an example or has it twice.
     """
@@ -66,7 +69,10 @@ def by_seed(table: pd.DataFrame) -> tuple[pd.Series, dict[int, np.ndarray]]:
 
 
 def align(tables: dict[str, pd.DataFrame]) -> tuple[np.ndarray, dict[str, dict[int, np.ndarray]]]:
-    """The labels, and each mode's predictions by seed, of shape (examples,). ValueError where examples differ."""
+    """Return the labels, and each mode's predictions by seed, all of shape (examples,).
+
+    Raises ValueError where the modes were tested on different examples.
+    """
     runs, labels = {}, None
     for mode, table in tables.items():
         own, runs[mode] = by_seed(table)
@@ -77,31 +83,31 @@ def align(tables: dict[str, pd.DataFrame]) -> tuple[np.ndarray, dict[str, dict[i
 
 
 def mcnemar(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """The exact p-value of McNemar's test (1947): is each of two arrays of predictions right as often as the other?"""
+    """Return the exact p-value of McNemar's test (1947) that two arrays of predictions are right equally often."""
     table = confusion(first == labels, second == labels, 2)
     return float(contingency_tables.mcnemar(table, exact=True).pvalue)
 
 
 def randomization(metric: str, labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """The p-value of the paired randomization test: is a score of two arrays of predictions the same?
+    """Return the p-value of the paired randomization test that two arrays of predictions have the same score.
 
-    Were the modes alike, the two predictions of each example might as well be swapped. The p-value is the share, among
-    RESAMPLES random swaps and what was observed (Phipson & Smyth, 2010, "Permutation p-values should never be zero"),
-    of those whose scores differ as much as the observed ones or more. This is the usual test of scores that are no mean
-    over examples (Noreen, 1989; Yeh, 2000, "More accurate tests for the statistical significance of result
-    differences"; Dror et al., 2018, "The hitchhiker's guide to testing statistical significance in natural language
-    processing"). Of accuracies it is McNemar's exact test.
+    If the two modes were alike, the two predictions of each example could as well be swapped. The p-value is a share of
+    RESAMPLES random swaps together with the observed predictions (Phipson & Smyth, 2010, "Permutation p-values should
+    never be zero"): of those whose scores differ at least as much as the observed ones. This is the usual test for
+    scores that are not a mean over examples (Noreen, 1989; Yeh, 2000, "More accurate tests for the statistical
+    significance of result differences"; Dror et al., 2018, "The hitchhiker's guide to testing statistical significance
+    in natural language processing"). For accuracies it is the same test as McNemar's exact one.
     """
-    # Of examples with the same label and the same two predictions, only the number that is swapped counts.
+    # Among examples with the same label and the same two predictions, it matters how many are swapped, but not which.
     kinds, counts = np.unique(np.stack([labels, first, second]), axis=1, return_counts=True)
     either, predictions = np.tile(kinds[0], 2), kinds[1:].reshape(1, -1)
 
     def differences(swapped: np.ndarray) -> np.ndarray:
-        kept = counts - swapped
-        sides = np.hstack([kept, swapped]), np.hstack([swapped, kept])
+        unswapped = counts - swapped
+        sides = np.hstack([unswapped, swapped]), np.hstack([swapped, unswapped])
         return np.subtract(*(score_resamples(metric, either, predictions, side)[:, 0] for side in sides))
 
-    # Equal differences of scores may differ in their last digit.
+    # By rounding, equal differences of scores may differ in their last digit.
     observed = abs(differences(np.zeros((1, len(counts)), dtype=int))) - 1e-12
     random, rows = generator("randomization", len(labels)), rows_of_block(2 * len(counts), RESAMPLES)
     as_large = 0
@@ -112,22 +118,22 @@ def randomization(metric: str, labels: np.ndarray, first: np.ndarray, second: np
 
 
 def paired_p(metric: str, labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """The p-value of the test that goes with the metric: McNemar's is exact, but of accuracies alone."""
+    """Return the p-value of the metric's test: McNemar's, which is exact, for accuracy, else the randomization test."""
     if metric == "accuracy":
         return mcnemar(labels, first, second)
     return randomization(metric, labels, first, second)
 
 
 def seed_differences(differences: np.ndarray) -> dict | None:
-    """Mean, standard deviation and Student's interval of paired differences, one a seed; None of fewer than two.
+    """Return the mean, standard deviation and Student's interval of paired differences, one for each seed.
 
-    It covers the drawing of seeds, not that of examples.
+    The interval covers the random choice of seeds, not that of examples. With fewer than two seeds the result is None.
     """
     if len(differences) < 2:
         return None
     mean = float(differences.mean())
     low = high = mean
-    # Equal differences of scores may differ in their last digit, of which scipy would make an interval.
+    # By rounding, equal differences of scores may differ in their last digit; scipy would make an interval of that.
     if np.ptp(differences) > 1e-12:
         low, high = stats.ttest_1samp(differences, 0).confidence_interval(LEVEL)
     return {
@@ -139,8 +145,8 @@ def seed_differences(differences: np.ndarray) -> dict | None:
 
 
 def correct_by_holm(p_values: list[float]) -> list[float]:
-    """Holm's correction (1979) of p-values for their number."""
-    # statsmodels fails without any.
+    """Return p-values after Holm's correction (1979) for their number."""
+    # statsmodels fails on an empty list.
     return multipletests(p_values, method="holm")[1].tolist() if p_values else []
 
 
@@ -149,10 +155,10 @@ def excludes_zero(interval: list[float]) -> bool:
 
 
 def failing_condition(pair: dict) -> str | None:
-    """The first condition of a difference beyond chance that a pair fails; None where it fails none.
+    """Return the first condition of a difference beyond chance that a pair fails; None where it fails none.
 
-    "examples" (the interval), the name of the paired test, or "seeds"; with fewer than two seeds in common, there is no
-    condition on seeds.
+    The result is "examples" (the interval has zero in it), the name of the paired test, or "seeds". With fewer than two
+    seeds in common there is no condition on seeds.
     """
     if not pair["excludes_zero"]:
         return "examples"
@@ -164,18 +170,19 @@ def failing_condition(pair: dict) -> str | None:
 
 
 def compare(predictions: dict[str, pd.DataFrame], metric: str) -> dict:
-    """Intervals of every mode's test score, and of every pair's difference on the same examples, with tests.
+    """Return the interval of every mode's test score, and every pair's difference on the same examples, with its tests.
 
-    `predictions` has for each mode the table that `evaluation.evaluate` gives, `metric` is one of metrics.METRICS.
-    Scores, and the differences of modes, are means over all seeds of a mode. What pairs seeds (the paired test,
-    Student's interval) uses the seeds that both modes have. Intervals are of the level `level`; `intervals` and each
-    pair's `interval` cover the drawing of test examples, `seeds` (None of fewer than two) that of seeds. A pair is
-    `beyond_chance` where all conditions hold, else `reason` is the one that `failing_condition` gives.
+    `predictions` has for each mode the table that `test_scores.evaluate` returns, `metric` is one of metrics.METRICS.
+    Scores, and the differences of modes, are means over all seeds of a mode. The paired test and Student's interval
+    compare seed by seed, so they use the seeds that both modes have. Intervals have the level `level`. `intervals` and
+    each pair's `interval` cover the random choice of test examples, a pair's `seeds` (None with fewer than two) that
+    of seeds. A pair is `beyond_chance` where all conditions hold; otherwise `reason` is the first that fails, by
+    `failing_condition`.
 
-    The `paired_test` is McNemar's of accuracies, the randomization test of other metrics. Of its p-values, one a seed,
-    the largest counts. This is an intersection-union test (Berger, 1982) that the modes differ whichever of the seeds
-    is taken: valid however the seeds depend on each other, and conservative. Where no seed is in common the p-value is
-    1. Holm's correction is over all pairs.
+    The `paired_test` is McNemar's for accuracy, and the randomization test for other metrics. It has a p-value for
+    each seed, and the largest counts. This is an intersection-union test (Berger, 1982) of the claim that the modes
+    differ whichever seed is taken: it is valid however the seeds depend on each other, and conservative. Where the two
+    modes have no seed in common, the p-value is 1. Holm's correction is over all pairs.
 
     Raises ValueError where the modes were not tested on the same examples.
     """
@@ -223,7 +230,10 @@ def compare(predictions: dict[str, pd.DataFrame], metric: str) -> dict:
 
 
 def resample_scores(metric: str, labels: np.ndarray, runs: dict[str, dict[int, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Each mode's score, mean over seeds, on the same resamples of the examples for all modes: shape (resamples,)."""
+    """Return each mode's score, the mean over its seeds, on resamples of the examples: shape (resamples,).
+
+    The resamples are the same for all modes.
+    """
     if not runs:
         return {}
     scores: dict[str, list[np.ndarray]] = {mode: [] for mode in runs}

@@ -11,23 +11,23 @@ from bitsweep.metrics import METRICS
 from bitsweep.selection.bootstrap import score_resamples
 from bitsweep.training.run_files import RUN_FILES
 
-# What the grid, or the study, crosses.
+# The keys of a recipe that the grid, or the training-size study, varies.
 CROSSED = ("mode", "batch_size", "learning_rate", "seed", "train_size")
 
 
 def load_labels(tokens: str | Path) -> np.ndarray:
-    """The labels of a tokenized split, int64 of shape (n,), without the second that torch takes to import."""
+    """Return the labels of a tokenized split, int64 of shape (n,), without importing torch, which takes a second."""
     with safe_open(tokens, framework="np") as file:
         return file.get_tensor("labels")
 
 
 def load_predictions(folder: Path) -> np.ndarray:
-    """A run's predictions on validation after every epoch, int16 of shape (epochs, n)."""
+    """Return a run's predictions on validation after every epoch, int16 of shape (epochs, n)."""
     return np.load(folder / RUN_FILES["predictions"], allow_pickle=False)
 
 
 def describe_epochs(folder: Path, labels: np.ndarray) -> pd.DataFrame:
-    """A run's history with every metric of its predictions, `validation_<metric>`; no rows where it failed."""
+    """Return a run's history with a column `validation_<metric>` for every metric; it has no rows if the run failed."""
     history = pd.read_csv(folder / RUN_FILES["history"])
     predictions = load_predictions(folder) if len(history) else np.empty((0, len(labels)))
     once = np.ones((1, len(labels)), dtype=int)
@@ -36,7 +36,7 @@ def describe_epochs(folder: Path, labels: np.ndarray) -> pd.DataFrame:
 
 
 def describe_run(mode: str, path: str, result: dict, epochs: pd.DataFrame) -> dict:
-    """The row of one run in the table of all runs: its setting, and its epoch that counts."""
+    """Return the row of one run in the table of all runs: its setting, and the numbers of its best epoch."""
     recipe, best = result["made_from"]["recipe"], result["best"] or {}
     chosen = epochs[epochs["epoch"] == best.get("epoch")].to_dict("records")
     scores = chosen[0] if chosen else {}
@@ -55,9 +55,9 @@ def describe_run(mode: str, path: str, result: dict, epochs: pd.DataFrame) -> di
 
 
 def check_alike(results: dict[Path, dict]) -> None:
-    """Raises UserError where a run was made from other settings, data, encoder or code than the first one.
+    """Raise UserError where a run was made from other settings, data, encoder or code than the first one.
 
-    `results` are the runs' results by their folders. What the grid crosses may differ.
+    `results` are the runs' results by their folders. The keys CROSSED may differ.
     """
     first, common = None, None
     for folder, result in results.items():

@@ -1,4 +1,4 @@
-"""The best setting of every mode by the validation split, with its rule for ties."""
+"""The best setting of every mode by the validation split, with the rule for ties."""
 
 import pandas as pd
 
@@ -9,20 +9,21 @@ SCORES = [f"validation_{metric}" for metric in METRICS]
 
 
 def sound(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs of settings of which no run diverged or failed."""
+    """Return the runs of sound settings, which are those of which no run diverged or failed."""
     unsound = runs["diverged"] | runs["failed"].notna()
     return runs[~unsound.groupby([runs[key] for key in SETTING], dropna=False).transform("any")]
 
 
 def rank_settings(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One row a setting (mode, batch size, learning rate), the best first within its mode, means over its seeds.
+    """Return one row for each setting (mode, batch size, learning rate) with its means over seeds, the best first.
 
-    A higher mean of the metric on validation wins, then lower mean validation loss, fewer steps, smaller learning rate,
-    smaller batch size: no two settings tie. A setting of which a run diverged or failed is left out.
+    The order is within each mode. A higher mean of the metric on validation wins, then a lower mean validation loss,
+    fewer steps, a smaller learning rate, a smaller batch size: no two settings tie. A setting of which a run diverged
+    or failed is left out.
     """
     keys = [*SCORES, "validation_loss", "steps"]
     means = sound(runs).groupby(SETTING, as_index=False)[keys].mean()
-    # A mean over seeds may differ from an equal one in its last digit.
+    # By rounding, equal means over seeds may differ in their last digit.
     means[keys] = means[keys].round(12)
     return means.sort_values(
         ["mode", f"validation_{metric}", "validation_loss", "steps", "learning_rate", "batch_size"],
@@ -32,7 +33,7 @@ def rank_settings(runs: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def select(runs: pd.DataFrame, metric: str) -> dict[str, dict | None]:
-    """For every mode the selected setting and its runs, one a seed; None where no setting of it was sound."""
+    """Return for every mode the selected setting and its runs, one for each seed; None where no setting was sound."""
     ranked = rank_settings(runs, metric)
     selected: dict[str, dict | None] = {}
     for mode in runs["mode"].unique():
@@ -45,7 +46,7 @@ def select(runs: pd.DataFrame, metric: str) -> dict[str, dict | None]:
             "batch_size": int(best["batch_size"].item()),
             "learning_rate": float(best["learning_rate"].item()),
             **{key: float(best[key].item()) for key in (*SCORES, "validation_loss")},
-            # Of one seed it is not known.
+            # With one seed it is not known.
             "sd": {metric: spread(chosen[f"validation_{metric}"]) for metric in METRICS},
             "runs": [
                 {
@@ -62,5 +63,5 @@ def select(runs: pd.DataFrame, metric: str) -> dict[str, dict | None]:
 
 
 def spread(values: pd.Series) -> float | None:
-    """The standard deviation over seeds (n - 1 in the denominator); None of one seed."""
+    """Return the standard deviation over seeds (n - 1 in the denominator); None with one seed."""
     return float(values.std()) if len(values) > 1 else None

@@ -21,8 +21,8 @@ from bitsweep.training.run_files import RUN_FILES
 def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tuple[torch.nn.Module, Recipe, Machine]:
     """Return the model of the finished run in `folder`, at its best epoch, with its recipe and its machine.
 
-    Raises UserError where the weights are not those that `expected_sha256` names, or were trained from another encoder
-    or other settings than the run's result says.
+    Raises UserError where the weights do not have the digest `expected_sha256`, or were trained from another encoder or
+    with other settings than the run's result says.
     """
     result = read_json(folder / RUN_FILES["result"])
     made_from = result["made_from"]
@@ -41,11 +41,11 @@ def rebuild_classifier(folder: Path, encoder: Path, expected_sha256: str) -> tup
 
 
 def evaluate(mode: str, selected: dict, runs: Path, encoder: Path, test: Tokens) -> tuple[dict, pd.DataFrame]:
-    """Scores every selected run of a mode (one a seed) on the test split.
+    """Score every selected run of a mode (one for each seed) on the test split.
 
     Returns the mode's scores (means and standard deviations over seeds, and each seed's with its confusion matrix) and
-    a table with a row for each seed and test example: seed, example, label, prediction, and one column `logit_<label>`
-    a label.
+    a table with a row for each seed and test example: seed, example, label, prediction, and a column `logit_<label>`
+    for each label.
     """
     scores, tables = [], []
     for run in selected["runs"]:
@@ -74,7 +74,7 @@ def evaluate(mode: str, selected: dict, runs: Path, encoder: Path, test: Tokens)
         "examples": len(test),
         "commonest_label_share": test.labels.bincount().max().item() / len(test),
         **numbers.mean().to_dict(),
-        # Not known of one seed.
+        # They are not known with one seed.
         "sd": {key: None if len(numbers) < 2 else float(numbers[key].std()) for key in METRICS},
         "runs": scores,
     }

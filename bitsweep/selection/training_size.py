@@ -13,11 +13,11 @@ def summarize_study(
     predictions: dict[str, pd.DataFrame],
     metric: str,
 ) -> dict:
-    """The study's points, one a mode and size, the modes' differences at every size, and what is missing.
+    """Return the study's points, one for each mode and size, the modes' differences at every size, and what is missing.
 
-    `runs` has a row a run of the study, `selection` each mode's selected setting for every size, `scores` for each mode
-    its scores of each size, and `predictions` for every mode a table as `evaluation.evaluate` gives it, with a column
-    train_size.
+    `runs` has a row for each run of the study, `selection` each mode's selected setting for every size, `scores` each
+    mode's scores for every size, and `predictions` for every mode a table as `test_scores.evaluate` returns it, with a
+    column train_size.
     """
     points, differences = [], {}
     for size, chosen in sorted(selection.items(), key=lambda item: int(item[0])):
@@ -36,7 +36,7 @@ def summarize_study(
 
 
 def describe_loss(runs: pd.DataFrame) -> str:
-    """What is not there of the runs of one mode and size."""
+    """Return how many runs of one mode and size failed or diverged, in words; an empty text where none did."""
     failed, diverged = runs["failed"].dropna(), int(runs["diverged"].sum())
     words = [f"{len(failed)} of {len(runs)} runs failed: “{failed.iloc[0]}”"] if len(failed) else []
     return ", ".join([*words, f"{diverged} of {len(runs)} runs diverged"] if diverged else words)
@@ -59,7 +59,7 @@ def point(mode: str, size: int, chosen: dict, scored: dict, compared: dict, metr
 
 
 def study_table(study: dict) -> pd.DataFrame:
-    """One row a mode and size."""
+    """Return the study's points as a table, with one row for each mode and size."""
     metric = study["metric"]
     columns = {"mode": "mode", "train_size": "train_size", "batch_size": "batch_size", "learning_rate": "learning_rate"}
     columns |= {f"validation_{metric}": f"validation_{metric}", metric: f"test_{metric}", "sd": "sd", "seeds": "seeds"}
@@ -70,7 +70,10 @@ def study_table(study: dict) -> pd.DataFrame:
 
 
 def oriented(study: dict, size: str, first: str, second: str) -> dict | None:
-    """The difference of two modes' scores at a size, as that of the first over the second."""
+    """Return the pair of two modes at a size, with its difference as that of `first` over `second`.
+
+    The result is None where the study did not compare them.
+    """
     for pair in study["differences"][size]:
         if (pair["first"], pair["second"]) == (first, second):
             return pair
@@ -87,7 +90,10 @@ def oriented(study: dict, size: str, first: str, second: str) -> dict | None:
 
 
 def verdict(small: dict, large: dict) -> str:
-    """Whether a mode keeps up on the smallest training set and falls behind on the largest, by full's lead over it."""
+    """Return the verdict on the claim that a mode keeps up on the smallest training set and is behind on the largest.
+
+    `small` and `large` are the pairs of full and the mode on these sets, with full's lead over the mode as difference.
+    """
     behind_small, behind_large = (pair["beyond_chance"] and pair["difference"] > 0 for pair in (small, large))
     if behind_large:
         return "behind throughout" if behind_small else "held"

@@ -1,4 +1,4 @@
-"""Passes over batches: split by length into micro-batches that pad little, in smaller ones where memory runs out."""
+"""Passes over batches, split by length into micro-batches that pad little, and into smaller ones if memory runs out."""
 
 import gc
 import os
@@ -15,14 +15,15 @@ from bitsweep.seeding import stream_key
 from bitsweep.training.budgets import EVALUATION_TOKENS, TRAINING_TOKENS
 from bitsweep.training.machine import Machine
 
-# The tokens that could be trained on in the time that a micro-batch costs in itself.
+# What a micro-batch costs in itself, as the number of tokens that could be trained on in that time.
 MICRO_BATCH_TOKENS = 64
 
 
 def rounded_lengths(tokens: Tokens) -> np.ndarray:
-    """Lengths rounded up by an eighth or less (short ones to eights), but not past the longest: int64 of shape (n,).
+    """Return the lengths, rounded up but not past the longest: int64 of shape (n,).
 
-    Matrix products are compiled for every new shape, in about the time of the product itself; so they stay few.
+    They grow by an eighth at most; short ones become multiples of 8. A matrix product is compiled for every new shape,
+    in about the time of the product itself, so the shapes should be few.
     """
     lengths = tokens.lengths
     step = 2 ** np.maximum(3, np.ceil(np.log2(lengths)).astype(int) - 4)
@@ -30,12 +31,12 @@ def rounded_lengths(tokens: Tokens) -> np.ndarray:
 
 
 def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
-    """Cuts a batch (indices of examples) into micro-batches of like lengths, with the least padding for their number.
+    """Cut a batch (indices of examples) into micro-batches of similar lengths, with the least padding for their number.
 
-    Each pads to at most `budget` tokens, or holds one example that is longer. All examples come once.
+    Each pads to at most `budget` tokens, or holds one example that is longer. Every example comes once.
     """
     batch = batch[np.argsort(lengths[batch], kind="stable")]
-    # The shortest way through all cuts: costs[end] is that of the first `end` examples, in tokens.
+    # The cheapest cuts are found from the start on: costs[end] is the cost of the first `end` examples, in tokens.
     costs, starts = np.zeros(len(batch) + 1), np.zeros(len(batch) + 1, dtype=int)
     for end, longest in enumerate(lengths[batch], start=1):
         first = end - max(1, min(end, budget // longest))
@@ -50,8 +51,8 @@ def split_by_length(batch: np.ndarray, lengths: np.ndarray, budget: int) -> list
 
 
 def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], machine: Machine) -> torch.Tensor:
-    """Logits of a padded batch, float32 of shape (examples, labels)."""
-    # Encoders without segments (DistilBERT, RoBERTa with a table of one) take no token types.
+    """Return the logits of a padded batch, float32 of shape (examples, labels)."""
+    # Encoders without segments (DistilBERT, or RoBERTa, whose table has one row) take no token types.
     segments = getattr(model.config, "type_vocab_size", 0) > 1
     inputs = {name: ids for name, ids in batch.items() if segments or name != "token_type_ids"}
     with torch.autocast(machine.device, torch.bfloat16, enabled=machine.precision == "bfloat16"):
@@ -60,7 +61,7 @@ def forward(model: torch.nn.Module, batch: dict[str, torch.Tensor], machine: Mac
 
 @torch.inference_mode()
 def predict(model: torch.nn.Module, tokens: Tokens, machine: Machine) -> torch.Tensor:
-    """Logits of all examples of a split, in its order: float32 of shape (n, labels)."""
+    """Return the logits of all examples of a split, in its order: float32 of shape (n, labels)."""
     model.eval()
     tokens = tokens.to(machine.device)
     logits = torch.empty(len(tokens), model.config.num_labels)
@@ -74,17 +75,20 @@ def predict(model: torch.nn.Module, tokens: Tokens, machine: Machine) -> torch.T
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or len(batch) == 1:
                 raise
-            # Halved, and halved again where that is not enough.
+            # The batch is halved, and halved again where that is not enough.
             batches += np.array_split(batch, 2)
     return logits
 
 
 def prepare(model: torch.nn.Module, machine: Machine) -> dropout.Noise | None:
-    """Makes a model ready for `forward`: its device, threads, attention and source of dropout."""
+    """Make a model ready for `forward`: its device, threads, attention and dropout.
+
+    Return the source of dropout's bits, or None on a GPU, where torch's own dropout is used.
+    """
     torch.set_num_threads(machine.threads)
-    # What torch.use_deterministic_algorithms(True) does, without its import of the compiler, which takes a second.
+    # This is what torch.use_deterministic_algorithms(True) does, without importing the compiler, which takes a second.
     torch._C._set_deterministic_algorithms(True)
-    # Filling what is written anyway would take a fourteenth of the time.
+    # Filling new memory, which is written to anyway, would take a fourteenth of the time.
     torch.utils.deterministic.fill_uninitialized_memory = False
     embedding.install(model)
     if machine.device == "cpu":
@@ -93,14 +97,14 @@ def prepare(model: torch.nn.Module, machine: Machine) -> dropout.Noise | None:
         noise = dropout.install(model)
         attention.install(model)
         return noise
-    # cuBLAS repeats its results only with this, and eager attention is the kind whose backward pass always does.
+    # cuBLAS repeats its results only with this setting. Eager attention is the kind whose backward pass always does.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     model.to(machine.device).set_attn_implementation("eager")
     return None
 
 
 class BatchGradient:
-    """Adds up the gradient of a batch's mean loss over micro-batches, in smaller ones once memory has run out."""
+    """The gradient of a batch's mean loss, added up over micro-batches, which are smaller once memory has run out."""
 
     def __init__(self, model: torch.nn.Module, tokens: Tokens, machine: Machine, noise: dropout.Noise | None) -> None:
         self.model = model
@@ -111,11 +115,11 @@ class BatchGradient:
         self.pieces = 1
 
     def add(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
-        """Adds to the parameters' gradients, which must be 0; returns the sum of the examples' losses, float64.
+        """Add to the parameters' gradients, which must be 0; return the sum of the examples' losses, float64.
 
-        `name` names the streams of dropout. Where memory runs out each micro-batch is halved and the batch begins anew,
-        with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of its
-        sums. Raises UserError where a single example does not fit.
+        `name` names the streams of dropout. Where memory runs out, each micro-batch is halved and the batch starts
+        again, with the same padding and, from `noise`, the same dropout: the gradient is the same but for the order of
+        its sums. Raises UserError where a single example does not fit.
         """
         while True:
             try:
@@ -127,15 +131,15 @@ class BatchGradient:
             if self.pieces >= len(batch):
                 raise UserError(f"Not even one example of {longest} tokens fits into memory: lower max_length.")
             self.pieces *= 2
-            # What the failed pass held is freed now, where cycles would keep it until some later collection.
+            # This frees now what the failed pass held; otherwise reference cycles would hold it until some later time.
             gc.collect()
-            print(f"Memory ran out: micro-batches are now cut into {self.pieces}.", flush=True)
+            print(f"Memory ran out: each micro-batch is now cut into {self.pieces} parts.", flush=True)
             for parameter in self.model.parameters():
                 if parameter.grad is not None:
                     parameter.grad.zero_()
 
     def add_pieces(self, batch: np.ndarray, *name: int | str) -> torch.Tensor:
-        # Stays on the device: to read it would wait for all that was asked of the device before.
+        # The sum stays on the device, since reading it would wait for all work that the device has been given.
         total = torch.zeros((), dtype=torch.double, device=self.machine.device)
         for part, micro in enumerate(split_by_length(batch, self.widths, TRAINING_TOKENS)):
             width = int(self.widths[micro].max())
@@ -153,9 +157,10 @@ class BatchGradient:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch, oneDNN or Python failed to get memory; on a CPU torch has no class of its own for it."""
+    """Return whether torch, oneDNN or Python failed to get memory; on a CPU, torch has no class for that error."""
     words = ("can't allocate memory", "not enough memory", "bad_alloc", "out of memory")
-    # oneDNN says no more of it. What it cannot compute at all it tells of a primitive's or a memory's descriptor.
+    # oneDNN's messages end like this where it lacks memory. Where it cannot compute
+    # something at all, they name a descriptor.
     ends = ("could not create a primitive", "could not create a memory object")
     text = str(error)
     return (
@@ -166,7 +171,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def seed_dropout(noise: dropout.Noise | None, rows: slice, total: int, *name: int | str) -> None:
-    # What the encoder draws by functions of its own comes from torch's generator, so that is seeded as well.
+    # Functions of the encoder's own may draw from torch's generator, so that is seeded as well.
     torch.manual_seed(stream_key(*name, rows.start) % 2**63)
     if noise is not None:
         noise.seed(rows, total, *name)

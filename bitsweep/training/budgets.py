@@ -1,6 +1,6 @@
-"""How many tokens a pass computes on at a time. Without torch, for who estimates what a pass costs."""
+"""The numbers of tokens that a pass computes on at a time. This module needs no torch, for the sake of estimates."""
 
-# Padded tokens of a micro-batch in training: about what keeps the activations of a small encoder in a core's cache.
+# The padded tokens of a micro-batch in training: with so many, a small encoder's activations about fit a core's cache.
 TRAINING_TOKENS = 4096
-# Without gradients nothing is stored for later, so that larger batches fit.
+# The same in evaluation: without gradients nothing is stored for later, so that larger batches fit.
 EVALUATION_TOKENS = 8192

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from bitsweep.files import whole_file
 
-# Within an epoch a checkpoint is written after so many seconds without one.
+# Within an epoch, a checkpoint is written once so many seconds have passed since the last one.
 SECONDS_BETWEEN = 120.0
 
 
@@ -35,19 +35,19 @@ class Checkpoint:
         return time.monotonic() - self.written > SECONDS_BETWEEN
 
     def save(self, state: dict, tensors: dict[str, torch.Tensor]) -> None:
-        """Replaces the checkpoint in one step; `state` is JSON's."""
+        """Replace the checkpoint in one step; `state` becomes JSON."""
         text = json.dumps(state)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         metadata = {"made_from": self.made_from, "state": text, "sha256": digest_of(text, tensors)}
-        # Not waited for to reach the disk: one that is torn when the machine stops is seen when it is read.
+        # This does not wait until the file is on the disk: if the machine stops and the file is torn, `load` sees that.
         with whole_file(self.path, lasting=False) as part:
             save_file(tensors, part, metadata=metadata)
         self.written = time.monotonic()
 
     def load(self) -> tuple[dict, dict[str, torch.Tensor]] | None:
-        """State and tensors as they were saved; None where there is no checkpoint.
+        """Return state and tensors as they were saved; None where there is no checkpoint.
 
-        One that is torn, damaged or another run's is set aside, with a warning.
+        A checkpoint that is torn, damaged or another run's is set aside, with a warning.
         """
         if not self.path.exists():
             return None

@@ -1,23 +1,23 @@
-"""How long runs and sweeps take, and how much disk: added up alike from a measured speed and from a predicted one."""
+"""Estimates of the time and the disk space of runs and sweeps, from a measured speed or from a predicted one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bitsweep.model.shape import Shape
 
-# From a process's start to its first step, and what Snakemake does for a job.
+# The time from a process's start to its first step, and that of Snakemake's own work for a job.
 START_SECONDS = 5.0
-# What comes before the runs and after them, the report above all.
+# The time of everything before the runs and after them, above all of the report.
 OTHER_SECONDS = 20.0
-# A core's work on matrices, GFLOP/s: what an older one does in float32.
+# The speed at which a core multiplies matrices, in GFLOP/s: that of an older one in float32.
 GFLOPS = 20.0
-# Bytes of a token in a tokenized split: its id and its type.
+# The bytes of a token in a tokenized split: its id and its type.
 TOKEN_BYTES = 8
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds for an example's forward and backward pass, for a step beside that, and for a prediction."""
+    """The seconds of an example's forward and backward pass, of a step beside that, and of a prediction."""
 
     example: float
     step: float
@@ -34,11 +34,11 @@ class Speed:
 
 
 def speed_of_shape(shape: Shape, length: int, threads: int) -> Speed:
-    """Return the speed on texts of `length` tokens, on cores that do GFLOPS: a bound for schedulers, no forecast."""
+    """Return the speed on texts of `length` tokens, on cores that do GFLOPS: a bound for schedulers, not a forecast."""
     per_second = GFLOPS * 1e9 * threads
     # The matrix products of a forward pass; those of the backward pass are twice as many.
     forward = length * (2 * shape.body + 4 * shape.layers * shape.hidden * length) / per_second
-    # AdamW over all parameters counts as some twenty operations each.
+    # AdamW takes some twenty operations for each parameter.
     step = 20 * (shape.body + shape.embeddings) / per_second
     return Speed(example=3 * forward, step=step, prediction=forward)
 
@@ -46,7 +46,7 @@ def speed_of_shape(shape: Shape, length: int, threads: int) -> Speed:
 def sweep_seconds(
     speeds: Mapping[str, Speed], grids: Mapping[str, Mapping], sizes: Mapping[str, int], epochs: int, cores: int
 ) -> float:
-    """Return the seconds of a sweep, as many runs at a time as there are cores; `sizes` has the rows of each split."""
+    """Return the seconds of a sweep with as many runs at a time as cores; `sizes` has the rows of each split."""
     total = sum(
         speeds[mode].run_seconds(size, sizes["train"], sizes["validation"], epochs)
         for mode, grid in grids.items()
@@ -67,11 +67,11 @@ def disk_bytes(
 ) -> int:
     """Return the bytes of an experiment's folder while it runs.
 
-    `stored` has the bytes of a run's weights in each mode, `encoder` those of the encoder's; there are `rows` rows, of
-    so many bytes and tokens on average.
+    `stored` has the bytes of a run's weights in each mode, and `encoder` is the bytes of the encoder's weights. There
+    are `rows` rows, of `row` bytes and `tokens` tokens on average.
     """
     weights = sum(stored[mode] * len(grid["batch_size"]) * len(grid["learning_rate"]) for mode, grid in grids.items())
     # A checkpoint has the parameters, two moments, and the best epoch's parameters.
     checkpoints = 4 * cores * max(stored.values())
-    # Rows are stored as they came and once more by split.
+    # Rows are stored twice: as they came, and by split.
     return int(weights + checkpoints + encoder + rows * (2 * row + TOKEN_BYTES * tokens))

@@ -1,7 +1,7 @@
 """The finished runs in a run's folder, by what they were made from: a run that was trained before is not trained again.
 
 Snakemake deletes the outputs of a job before it starts it, whatever the reason. The finished files lie beside the
-outputs, which are links to them, so that both take the space of one.
+outputs, which are links to them, so that both together take the space of one.
 """
 
 import os
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from bitsweep.files import is_intact, note_sum
 
-# The run of the current settings and two of earlier ones: what is changed and changed back is not trained again.
+# The run of the current settings and two of earlier ones, so that a setting that is changed and changed back does not
+# train again.
 STORED = 3
 FOLDER = ".finished"
 
@@ -55,7 +56,7 @@ class FinishedRuns:
     def adopt(self, key: str, folders: Iterable[Path]) -> bool:
         """Restore `key` from the folder of another run, one of `folders`; return False where none has it.
 
-        So a mode that is renamed, and a study's run that is one of the sweep's, are not trained again.
+        In this way a mode that is renamed, and a study's run that is one of the sweep's, are not trained again.
         """
         for folder in folders:
             run = folder / FOLDER / key
@@ -76,7 +77,7 @@ class FinishedRuns:
         """Store the files in `draft(key)`, all at once; delete the runs that were used longest ago."""
         shutil.rmtree(self.folder / key, ignore_errors=True)
         (self.folder / f"{key}.part").replace(self.folder / key)
-        # What other settings have left half-written counts for nothing.
+        # Drafts that runs of other settings have left half-written are of no use.
         for path in self.folder.glob("*.part"):
             shutil.rmtree(path)
         others = [path for path in self.folder.iterdir() if path.is_dir() and path.name != key]

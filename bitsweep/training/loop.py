@@ -1,8 +1,8 @@
 """One run: fine-tuning as `transformers.Trainer` does it by default, without computing on padding.
 
-AdamW, a learning rate that falls linearly to 0 without warm-up, gradients clipped by their norm, dropout as the encoder
-has it, batches drawn by a uniform shuffle every epoch, the last short one kept. A batch is split by length into
-micro-batches whose gradients add up to the batch's own.
+That is AdamW, a learning rate that falls linearly to 0 without warm-up, gradients clipped by their norm, dropout as the
+encoder has it, and batches drawn by a uniform shuffle every epoch, of which the last may be short. A batch is split by
+length into micro-batches whose gradients add up to the batch's own.
 """
 
 import math
@@ -31,7 +31,7 @@ STATE = ("parameter", "first", "second")
 
 @dataclass
 class Progress:
-    """How far a run has come, besides its parameters and the optimizer's state: what a checkpoint keeps as JSON.
+    """The state of a run besides its parameters and the optimizer's state: what a checkpoint stores as JSON.
 
     `history` has a row for each epoch that has ended, `best` is the best of them, None where none ended well. `step`
     and `loss` (the sum over examples) are those of the epoch that is being trained.
@@ -54,8 +54,9 @@ class Progress:
 
 @dataclass
 class Outcome:
-    """A trained run. `history` has a row an epoch; `best` is the row of the best epoch, None where none ended well.
+    """A trained run.
 
+    `history` has a row for each epoch; `best` is the row of the best epoch, None where none ended well.
     `predictions` are the labels predicted for the validation split after every epoch: int16 of shape (epochs, n).
     """
 
@@ -71,7 +72,7 @@ class Outcome:
 
 
 class Run:
-    """One run: its model, its optimizer and its progress, which a checkpoint keeps and gives back."""
+    """One run: its model, its optimizer and its progress, which a checkpoint stores and gives back."""
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Run:
         self.clock = time.perf_counter()
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Everything but the progress that the rest of the training depends on, by name."""
+        """Return everything but the progress that the rest of the training depends on, by name."""
         optimizer = self.optimizer
         tensors = {f"best.{name}": tensor for name, tensor in self.weights.items()}
         names = self.trained.tensors
@@ -121,7 +122,7 @@ class Run:
 
     @torch.no_grad()
     def resume(self) -> bool:
-        """Goes back to the checkpoint, if there is one."""
+        """Go back to the checkpoint, if there is one; return whether there is."""
         found = self.checkpoint.load() if self.checkpoint else None
         if found is None:
             return False
@@ -142,9 +143,9 @@ class Run:
         return True
 
     def train_epoch(self, epoch: int) -> float:
-        """Trains what is left of an epoch (counted from 1); returns the mean loss over its examples.
+        """Train what is left of an epoch (counted from 1); return the mean loss over its examples.
 
-        NaN once a batch's is not finite.
+        On the CPU, return NaN as soon as a batch's loss is not finite.
         """
         self.model.train()
         recipe, progress, examples = self.recipe, self.progress, len(self.gradient.tokens)
@@ -156,7 +157,7 @@ class Run:
             loss = self.gradient.add(
                 order[start : start + recipe.batch_size], recipe.seed, "dropout", epoch, progress.step
             )
-            # On a GPU this is looked at once an epoch, since to look is to wait.
+            # On a GPU the loss is looked at only once an epoch, since reading it means to wait for the GPU.
             if self.machine.device == "cpu" and not math.isfinite(loss):
                 return math.nan
             self.trained.take_gradients()
@@ -174,7 +175,7 @@ class Run:
         return self.loss.item() / examples
 
     def end_epoch(self, loss: float, logits: torch.Tensor, labels: torch.Tensor) -> dict:
-        """Notes an epoch's scores on validation, and its parameters where it is the best so far; returns its row."""
+        """Record an epoch's scores on validation, and its parameters where it is the best so far; return its row."""
         progress, examples = self.progress, len(self.gradient.tokens)
         predicted = logits.argmax(-1)
         self.predictions.append(predicted.to(torch.int16))
@@ -197,7 +198,7 @@ class Run:
         return row
 
     def rank(self, row: dict) -> tuple[float, float]:
-        """What the best epoch has most of: the metric, then less loss; the earlier one where both are equal."""
+        """Return what ranks an epoch: the metric, then the negative loss. The highest is best, of equals the first."""
         return row[f"validation_{self.recipe.metric}"], -row["validation_loss"]
 
 
@@ -210,10 +211,10 @@ def train(
     checkpoint: Checkpoint | None = None,
     log: Callable[[str], None] = print,
 ) -> Outcome:
-    """Trains `model` on one split, from its checkpoint if there is one, and scores it on another after every epoch.
+    """Train `model` on one split, from its checkpoint if there is one, and score it on another after every epoch.
 
-    The epoch with the best `recipe.metric` on validation counts; where that is equal the lower loss, then the earlier
-    epoch. A loss that is not finite ends the run as diverged.
+    The best epoch is the one with the best `recipe.metric` on validation; where that is equal, the one with the lower
+    loss, then the earlier one. A loss that is not finite ends the run as diverged.
     """
     run = Run(model, train_split, recipe, machine, checkpoint)
     if run.resume():
@@ -247,7 +248,7 @@ def train(
 
 
 def peak_memory_mb() -> float:
-    """The largest resident size that this process has had, in MB (10^6 bytes)."""
+    """Return the largest resident size that this process has had, in MB (10^6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS counts bytes, Linux kibibytes.
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

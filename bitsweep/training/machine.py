@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how numbers are computed.
+    """The device, the number format and the threads that a run computes with.
 
     `precision` is the number format of matrix products (float32 or bfloat16; parameters are float32 in any case),
     `device` is cpu or cuda, `threads` are torch's.

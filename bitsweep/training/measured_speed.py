@@ -1,4 +1,4 @@
-"""How fast this machine trains each mode, measured in a few steps on a user's own texts."""
+"""The speed at which this machine trains each mode, measured in a few steps on a user's own texts."""
 
 import time
 from pathlib import Path
@@ -16,14 +16,14 @@ from bitsweep.training.machine import Machine
 from bitsweep.training.precision import choose_precision
 from bitsweep.training.recipe import Recipe
 
-# Batch sizes between which the time of a step is drawn as a line.
+# The batch sizes that are timed: their difference gives the time of a step.
 SMALL, LARGE = 8, 32
-# Examples that are timed; fewer of large encoders.
+# The number of examples that are timed. An encoder whose weights take LARGE_FILE bytes or more is timed on LARGE.
 EXAMPLES, LARGE_FILE = 128, 10**8
 
 
 def fitting_modes(encoder: Path, labels: int) -> list[str]:
-    """The modes to try: full and bitfit, or the head in its place where the encoder has no biases."""
+    """Return the modes to try: full and bitfit, or head in place of bitfit where the encoder has no biases."""
     try:
         freeze(build_classifier(encoder, labels, 0), BUILT_IN["bitfit"], 0)
     except UserError:
@@ -45,7 +45,7 @@ def measure(encoder: Path, encodings: list, labels: int, modes: list[str]) -> tu
 
 def measure_mode(encoder: Path, tokens: Tokens, labels: int, mode: str, verdict: dict) -> tuple[Speed, int]:
     seconds = {}
-    # The one thread's own time, whatever else keeps the machine busy meanwhile; a GPU works beside the thread.
+    # On a CPU only this process's own time counts, whatever else the machine does. A GPU works beside the process.
     clock = time.process_time if verdict["device"] == "cpu" else time.perf_counter
     machine = Machine(verdict["precision"], verdict["device"], threads=1)
     for size in (LARGE, SMALL):
@@ -61,7 +61,7 @@ def measure_mode(encoder: Path, tokens: Tokens, labels: int, mode: str, verdict:
             max_grad_norm=1.0,
         )
         run = Run(build_classifier(encoder, labels, 0), tokens, recipe, machine)
-        # The first time products are compiled for their shapes.
+        # The first time is not counted, since products are compiled for their shapes then.
         run.train_epoch(1)
         run.progress.step, before = 0, clock()
         run.train_epoch(2)
@@ -70,7 +70,7 @@ def measure_mode(encoder: Path, tokens: Tokens, labels: int, mode: str, verdict:
         before = clock()
         predict(run.model, tokens, machine)
         prediction = (clock() - before) / len(tokens)
-    # Examples cost the same in batches of either size; the steps between them are what differs.
+    # Examples cost the same in batches of either size; only the number of steps differs.
     steps = {size: -(-len(tokens) // size) for size in seconds}
     step = max(0.0, (seconds[SMALL] - seconds[LARGE]) / max(1, steps[SMALL] - steps[LARGE]))
     example = max(seconds[LARGE] - steps[LARGE] * step, 0.1 * seconds[LARGE]) / len(tokens)

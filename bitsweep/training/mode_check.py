@@ -1,4 +1,4 @@
-"""A trial of an encoder in a mode: what would fail in every run is found once, before any trains."""
+"""A trial of an encoder in a mode, so that what would fail in every run is found once, before any run trains."""
 
 import math
 import tempfile
@@ -18,14 +18,14 @@ from bitsweep.model.modes import adapt, freeze
 from bitsweep.training.batches import BatchGradient, forward, predict, prepare
 from bitsweep.training.machine import Machine
 
-# How much the padding beside a text may change its logits, as a share of the largest. Rounding changes them by 1e-6.
+# Padding beside a text may change its logits by at most this share of the largest one. Rounding changes them by 1e-6.
 TOLERANCE = 1e-3
 # A length that every encoder reads.
 SHORT = 8
 
 
 def sample_tokens(encoder: Path, labels: int, max_length: int) -> Tokens:
-    """A few texts as the encoder's tokenizer cuts them: an empty one, short ones, and one of `max_length` tokens."""
+    """Return the tokens of a few texts: of an empty one, of short ones, and of one with `max_length` tokens."""
     texts = ["", "A short text.", "Another, which is a little longer than that.", "word, " * max_length]
     encodings = encode(load_tokenizer(encoder, max_length), texts)
     with tempfile.TemporaryDirectory() as folder:
@@ -34,15 +34,15 @@ def sample_tokens(encoder: Path, labels: int, max_length: int) -> Tokens:
 
 
 def check_mode(encoder: Path, labels: int, mode: dict, max_length: int, precision: str) -> int:
-    """One forward and one backward pass in a mode, on the CPU, and a prediction; returns how many parameters train.
+    """Try a mode on the CPU: a forward pass, a backward pass and a prediction. Return how many parameters train.
 
-    Raises UserError where the mode does not fit the encoder, and for whatever goes wrong.
+    Raises UserError where the mode does not fit the encoder, and for anything else that goes wrong.
     """
     try:
         return check_once(encoder, labels, mode, max_length, precision)
     except UserError:
         raise
-    # Whatever an architecture's own code raises.
+    # An architecture's own code may raise anything.
     except Exception as error:
         raise UserError(
             f"an encoder of model_type {read_json(encoder / 'config.json')['model_type']!r} fails in training "
@@ -51,7 +51,7 @@ def check_mode(encoder: Path, labels: int, mode: dict, max_length: int, precisio
 
 
 def find_remedy(encoder: Path, labels: int, mode: dict, max_length: int, precision: str) -> str:
-    """What helps where a trial failed, itself tried."""
+    """Return a remedy for a failed trial; a change of a setting is named only where the trial passes with it."""
     remedies = {
         "set training.precision to float32": (max_length, "float32") if precision != "float32" else None,
         "lower max_length": (min(max_length, SHORT), precision) if max_length > SHORT else None,
@@ -64,7 +64,7 @@ def find_remedy(encoder: Path, labels: int, mode: dict, max_length: int, precisi
 
 
 def check_once(encoder: Path, labels: int, mode: dict, max_length: int, precision: str) -> int:
-    """The trial itself, which also compares with transformers' own attention; raises whatever goes wrong."""
+    """Try a mode as `check_mode` says, and compare with transformers' own attention; raise whatever goes wrong."""
     machine = Machine(precision, "cpu", threads=1)
     torch.set_num_threads(1)
     tokens = sample_tokens(encoder, labels, max_length)
@@ -72,8 +72,8 @@ def check_once(encoder: Path, labels: int, mode: dict, max_length: int, precisio
     rows, largest = model.get_input_embeddings().weight.shape[0], int(tokens.input_ids.max())
     if largest >= rows:
         raise UserError(
-            f"the encoder's tokenizer gives token {largest}, and there are embeddings of {rows} only: take an encoder "
-            "whose tokenizer fits."
+            f"the encoder's tokenizer gives token {largest}, and there are embeddings for only {rows} tokens: take an "
+            "encoder whose tokenizer fits."
         )
     adapt(model, mode, seed=0)
     exact, short = replace(machine, precision="float32"), range(len(tokens) - 1)
@@ -89,14 +89,14 @@ def check_once(encoder: Path, labels: int, mode: dict, max_length: int, precisio
     model.train()
     loss = BatchGradient(model, tokens, machine, noise).add(np.arange(len(tokens)), 0, "dropout").item()
     if not math.isfinite(loss):
-        raise UserError(f"the loss of the untrained classifier is {loss}: take an encoder whose weights are whole.")
+        raise UserError(f"the loss of the untrained classifier is {loss}: take an encoder with undamaged weights.")
     predict(model, tokens, machine)
     together = predict(model, tokens.subset(np.array(short)), exact)
     if (together - alone).abs().max() > TOLERANCE * alone.abs().max():
         raise UserError(
-            f"an encoder of model_type {model.config.model_type!r} answers otherwise where a text is padded to the "
+            f"an encoder of model_type {model.config.model_type!r} changes its answer when a text is padded to the "
             "length of others, as it is in batches: take another encoder."
         )
     if not any(parameter.grad.any() for parameter in gradients):
-        raise UserError("what the mode trains has no part in the encoder's answers: remove the mode from grid.mode.")
+        raise UserError("what the mode trains has no effect on the encoder's answers: remove the mode from grid.mode.")
     return trained.count

@@ -1,6 +1,7 @@
 """AdamW (Loshchilov & Hutter, 2019, arXiv:1711.05101) in one fused kernel, as `torch.optim.AdamW(fused=True)` runs it.
 
-torch's own class imports torch's compiler, a second and a half, and drops the gradients' memory after every step.
+torch's own class imports torch's compiler, which takes a second and a half, and drops the gradients' memory after every
+step.
 """
 
 from collections.abc import Iterable
@@ -9,9 +10,9 @@ import torch
 
 
 class AdamW:
-    """Updates float32 parameters; betas and epsilon are the defaults of torch and `transformers.Trainer`.
+    """The optimizer of float32 parameters, with the betas and epsilon that torch and `transformers.Trainer` default to.
 
-    Weight decay spares what has one dimension, biases and normalization, as the Trainer does.
+    As in the Trainer, weight decay spares parameters of one dimension: biases and normalization.
     """
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], weight_decay: float) -> None:
@@ -25,7 +26,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:
-        """One update from the parameters' gradients, which are 0 afterwards."""
+        """Update the parameters by their gradients, which are 0 afterwards."""
         gradients = [parameter.grad for parameter in self.parameters]
         state = (self.parameters, gradients, self.first, self.second)
         torch._foreach_add_(self.steps, 1)

@@ -1,4 +1,4 @@
-"""Which number format multiplies matrices faster on this machine."""
+"""The choice of the number format that multiplies matrices faster on this machine."""
 
 import platform
 import statistics
@@ -12,31 +12,31 @@ from bitsweep.errors import UserError
 
 # A (ROWS, SIZE) x (SIZE, SIZE) product is measured.
 ROWS, SIZE = 2048, 512
-# The verdict holds for a whole sweep, and others may be at work while it is made.
+# The product is repeated this often, since the choice holds for a whole sweep and other programs may run meanwhile.
 REPEATS = 50
 
 
 def product_seconds(dtypes: Sequence[torch.dtype]) -> list[list[float]]:
-    """Seconds of REPEATS products on torch's threads for each of `dtypes`, taken in turn."""
+    """Return the seconds of each of REPEATS products on torch's threads, for each of `dtypes`, which take turns."""
     pairs = [(torch.ones(ROWS, SIZE, dtype=dtype), torch.ones(SIZE, SIZE, dtype=dtype)) for dtype in dtypes]
     seconds: list[list[float]] = [[] for _ in dtypes]
     for repeat in range(REPEATS + 1):
         for taken, (left, right) in zip(seconds, pairs, strict=True):
             start = time.perf_counter()
             torch.mm(left, right)
-            # The first one compiles its kernel.
+            # The first product is not counted: it compiles its kernel.
             if repeat:
                 taken.append(time.perf_counter() - start)
     return seconds
 
 
 def product_rate(seconds: list[float]) -> float:
-    """GFLOP/s of the fastest of the products."""
+    """Return the GFLOP/s of the fastest of the products."""
     return 2 * ROWS * SIZE * SIZE / min(seconds) / 1e9
 
 
 def processor_name() -> str:
-    """The processor's name as the system gives it."""
+    """Return the processor's name as the system gives it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -46,7 +46,7 @@ def processor_name() -> str:
 
 
 def choose_precision(setting: str, device: str) -> dict:
-    """Resolves `training.precision` and `training.device` (either may be `auto`) on the machine at hand.
+    """Resolve `training.precision` and `training.device` (either may be `auto`) on this machine.
 
     `auto` takes bfloat16 on a CUDA device that has it, and on a CPU that multiplies bfloat16 at least 1.5 times as
     fast as float32; parameters and optimizer state are float32 in any case.
@@ -64,7 +64,7 @@ def choose_precision(setting: str, device: str) -> dict:
         plain, half = product_seconds([torch.float32, torch.bfloat16])
         verdict["float32_gflops"] = round(product_rate(plain), 1)
         verdict["bfloat16_gflops"] = round(product_rate(half), 1)
-        # Of neighbours in time, since what else runs comes and goes.
+        # Products that follow each other are compared, since other programs come and go.
         faster = statistics.median(a / b for a, b in zip(plain, half, strict=True)) > 1.5
     verdict["precision"] = setting if setting != "auto" else ("bfloat16" if faster else "float32")
     return verdict

@@ -7,7 +7,7 @@ from bitsweep.training.machine import Machine
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is trained, and how: what a run's numbers depend on besides its data, its encoder and its machine.
+    """The settings that a run's numbers depend on, besides its data, its encoder and its machine.
 
     `mode` is what `modes.freeze` takes, `train_size` how many examples train, None for all; `metric` picks the epoch.
     """

@@ -27,19 +27,19 @@ VERSIONS = {
 
 
 def versions_of(mode: dict) -> dict[str, str]:
-    """The versions that a run's numbers depend on."""
+    """Return the versions of Python and of the packages that a run's numbers depend on."""
     return {**VERSIONS, "peft": version("peft")} if "lora" in mode else VERSIONS
 
 
 def finite(row: dict | None) -> dict | None:
-    """A row with its numbers that are not finite as None, which JSON has a word for."""
+    """Return a row with None in place of numbers that are not finite, for which JSON has no word."""
     if row is None:
         return None
     return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
 
 
 def describe(outcome: Outcome, made_from: dict, weights: Path) -> dict:
-    """The run's result: the same whenever the run is trained again on this hardware."""
+    """Return the run's result: the same whenever the run is trained again on this hardware."""
     return {
         "made_from": made_from,
         "best": finite(outcome.best),
@@ -53,7 +53,7 @@ def describe(outcome: Outcome, made_from: dict, weights: Path) -> dict:
 
 
 def describe_costs(outcome: Outcome, timed: str | None) -> dict:
-    """What the run has cost, which differs from time to time; `timed` names what the seconds follow from."""
+    """Return the costs of the run, which differ from time to time; `timed` names all that its time depends on."""
     return {
         "timed": timed,
         "seconds": round(outcome.seconds, 3),
@@ -63,7 +63,7 @@ def describe_costs(outcome: Outcome, timed: str | None) -> dict:
 
 
 def draw_training_set(tokens: Tokens, recipe: Recipe) -> Tokens:
-    """As many examples as `recipe.train_size` says, drawn by the seed: the first ones of one order for all sizes."""
+    """Return as many examples as `recipe.train_size` says: the first ones of an order that the seed determines."""
     if recipe.train_size is None:
         return tokens
     return tokens.subset(generator(recipe.seed, "train_size").permutation(len(tokens))[: recipe.train_size])
@@ -72,7 +72,7 @@ def draw_training_set(tokens: Tokens, recipe: Recipe) -> Tokens:
 def train_run(
     encoder: Path, tokens: dict[str, str], sources: dict, checkpoint: Path, folder: Path, timed: str | None = None
 ) -> None:
-    """Trains the run that `sources` describes, from its checkpoint if there is one, and writes its files to `folder`.
+    """Train the run that `sources` describes, from its checkpoint if there is one, and write its files to `folder`.
 
     `encoder` is the folder of the prepared encoder, `tokens` has the files of the splits "train" and "validation".
     `timed` is for `describe_costs`.
@@ -85,7 +85,7 @@ def train_run(
     try:
         outcome = train(model, draw_training_set(train_split, recipe), validation, recipe, machine, resumable)
     except (RuntimeError, MemoryError) as error:
-        # Micro-batches are halved while memory lasts; what is left is what cannot be made smaller.
+        # Micro-batches are halved where memory runs out; what fails here cannot be made smaller.
         if not is_out_of_memory(error):
             raise
         raise UserError("Memory ran out: lower max_length, or run fewer jobs at once.") from None

@@ -1,6 +1,6 @@
 """The files that a run writes into its folder."""
 
-# What a run writes into its folder, by what rules call it.
+# The names of the files, by what the rules call them.
 RUN_FILES = {
     "history": "history.csv",
     "result": "result.json",
@@ -8,5 +8,5 @@ RUN_FILES = {
     "predictions": "predictions.npy",
     "weights": "weights.safetensors",
 }
-# The columns of every history; of another metric than accuracy there is one more.
+# The columns of every history; with another metric than accuracy there is one more.
 HISTORY = ("epoch", "steps", "train_loss", "validation_loss", "validation_accuracy")

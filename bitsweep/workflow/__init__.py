@@ -1,1 +1,1 @@
-"""What the Snakefile asks: params and resources of rules, names of files, what a call does before its jobs."""
+"""The code of the Snakefiles: params and resources of rules, names of files, and the steps before a call's jobs."""

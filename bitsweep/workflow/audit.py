@@ -1,4 +1,4 @@
-"""What is wrong with the files of a folder of results: damaged ones, failed runs, results of other settings.
+"""The search for unusable files in a folder of results: damaged ones, failed runs, results of other settings.
 
 Snakemake knows whether an output exists, not whether it is whole: a truncated one would be used.
 """
@@ -40,7 +40,7 @@ class Unusable:
 
 
 def recorded_files(folder: Path) -> Iterator[Path]:
-    """Yield all files below `folder` whose sums are noted, but for finished runs, which are checked when used."""
+    """Yield all files below `folder` whose sums are recorded, except finished runs, which are checked when used."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != FOLDER]
         if os.path.basename(root) == SUMS:
@@ -60,7 +60,7 @@ def find_failed(results: Path) -> list[Unusable]:
         # The study's runs lie a folder deeper.
         for depth in ("*/*/*/*", "*/*/*/*/*"):
             for path in sorted(runs.glob(f"{depth}/{RUN_FILES['result']}")):
-                # The word is enough: a run that was trained has null there.
+                # A run that was trained has null there, so these bytes are enough to know.
                 if b'"failed": "' in path.read_bytes():
                     found.append(Unusable(path, f"{path.parent} failed the last time: {read_json(path)['failed']}"))
     return found
@@ -90,5 +90,5 @@ def check_settings(folder: Path, settings: dict) -> None:
 
 
 def write_settings(folder: Path, settings: dict) -> None:
-    """Write what `check_settings` compares."""
+    """Write the settings that `check_settings` compares with."""
     write_json(folder / SNAPSHOT, settings)

@@ -1,9 +1,9 @@
-"""Say what a script computes as a digest, which changes with the code, not with its wording, layout, names or place.
+"""Digests of what scripts compute, which change with the code, but not with comments, layout or names of modules.
 
-Snakemake follows neither the imports of a script nor tells a comment from code; a rule that carries this digest among
+Snakemake does not follow the imports of a script, and takes a comment for code. A rule that carries this digest among
 its params reruns when, and only when, its script or a local module behind it computes something else. An import of a
 local module counts as the digest of that module: so modules can be moved and renamed, and every edit behind an import
-is seen. docs/decisions/fingerprint.md says why it is so.
+is seen. docs/decisions/fingerprint.md gives the reasons.
 """
 
 import ast
@@ -16,9 +16,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # The packages whose code is tracked.
 LOCAL = ("bitsweep", "scripts")
-# Functions whose calls only tell: as statements they compute nothing, and their arguments do not either.
-TELLING = ("print", "log")
-# Keyword arguments that only tell: of argparse, and of locks.
+# Functions that only print. A statement that calls one computes nothing, and their arguments never count.
+PRINTING = ("print", "log")
+# Keyword arguments that are texts for people: those of argparse, and of locks.
 TEXTS = ("help", "description", "message")
 
 
@@ -31,7 +31,7 @@ class Import:
     """One name that a statement imports.
 
     `module` is the dotted name that the statement gives, `name` what it takes from there (None of a plain `import`),
-    and `bound` what it is called then; `line` is for sentences.
+    and `bound` what the importing module calls it; `line` is for error messages.
     """
 
     module: str
@@ -42,7 +42,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Spelled:
-    """What a module computes: `code` with one more import between each two pieces, and these, as groups of a block."""
+    """A module as text: pieces of `code`, and between each two of them one group of `imports`, those of a block."""
 
     code: tuple[str, ...]
     imports: tuple[tuple[Import, ...], ...]
@@ -65,22 +65,22 @@ class Speller:
             if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
                 value = self.spell_block(value)
             elif name == "exc" and isinstance(part, ast.Raise) and isinstance(value, ast.Call):
-                # What an error says is for people.
+                # The message of an error is for people.
                 value = value.func
-            elif (name == "msg" and isinstance(part, ast.Assert)) or (name == "args" and is_telling(part)):
+            elif (name == "msg" and isinstance(part, ast.Assert)) or (name == "args" and is_printing(part)):
                 value = None
             elif name == "keywords" and isinstance(value, list):
-                value = [] if is_telling(part) else [each for each in value if each.arg not in TEXTS]
+                value = [] if is_printing(part) else [each for each in value if each.arg not in TEXTS]
             elif name == "values" and isinstance(part, ast.JoinedStr):
-                # Some versions put empty strings between the values of an f-string.
+                # Some versions of Python put empty strings between the values of an f-string.
                 value = [each for each in value if not (isinstance(each, ast.Constant) and each.value == "")]
-            # Newer versions have fields more, which are empty where code of older ones is read.
+            # Newer versions have more fields, which are empty in code that older ones can read.
             if value is not None and value != []:
                 fields.append(f"{name}={value if isinstance(value, Block) else self.spell(value)}")
         return f"{type(part).__name__}({', '.join(fields)})"
 
     def spell_block(self, statements: list[ast.stmt]) -> "Block":
-        """Spell a block without what computes nothing; its imports come first, at a mark in place of them."""
+        """Spell a block without statements that compute nothing; a mark at its start stands for its imports."""
         imported, rest = [], []
         for statement in statements:
             if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -110,16 +110,16 @@ class Block(str):
     """A block of statements that is spelled already."""
 
 
-def is_telling(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TELLING
+def is_printing(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in PRINTING
 
 
 def computes_nothing(statement: ast.stmt) -> bool:
-    """Return whether a statement is a string that stands alone, which documents, or only tells."""
+    """Return whether a statement is `pass`, a string that stands alone, which is documentation, or only prints."""
     if not isinstance(statement, ast.Expr):
         return isinstance(statement, ast.Pass)
     value = statement.value
-    return is_telling(value) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
+    return is_printing(value) or (isinstance(value, ast.Constant) and isinstance(value.value, str))
 
 
 @cache
@@ -137,12 +137,12 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # By the names of modules, None while one is at work.
+        # The digests by the names of modules; None while a digest is being computed.
         self.digests: dict[str, str | None] = {}
         self.files: dict[str, Path] = {}
 
     def file_of(self, module: str) -> Path | None:
-        """Return the file of a module, for a package its `__init__.py`; None where there is none."""
+        """Return the file of a module, of a package its `__init__.py`; None where there is none."""
         place = self.root.joinpath(*module.split("."))
         found = [path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file()]
         return found[0] if found else None
@@ -174,7 +174,7 @@ class Tree:
         return spell_module(path.read_text(encoding="utf-8"), path)
 
     def follow(self, imported: Import, importer: str) -> Iterator[str]:
-        """Spell an import, of local modules by their digests; packages count where their `__init__` has code."""
+        """Yield lines that stand for an import: digests of local modules, and of packages whose `__init__` has code."""
         module, name = imported.module, imported.name
         if module.split(".")[0] not in LOCAL:
             yield f"import {module} {name} as {imported.bound}"
@@ -190,7 +190,7 @@ class Tree:
         if name is None and self.is_package(module):
             self.refuse(imported, importer, f"{module} is a package: import the module in it")
         for package in packages_around(module):
-            # Those around the importer itself ran before it did.
+            # The packages around the importer itself ran before it did.
             if package not in packages_around(importer) and package != importer and package != module:
                 if not self.is_package(package):
                     self.refuse(imported, importer, f"{package} has no __init__.py")
@@ -213,7 +213,9 @@ class Tree:
 
     def refuse(self, imported: Import, importer: str, why: str) -> None:
         place = self.file_of(importer).relative_to(self.root)
-        raise UntrackableImport(f"{place}, line {imported.line}: the import of {imported.module} is lost: {why}.")
+        raise UntrackableImport(
+            f"{place}, line {imported.line}: the import of {imported.module} cannot be followed: {why}."
+        )
 
 
 def packages_around(module: str) -> list[str]:
@@ -234,7 +236,7 @@ def fingerprint(script: str, *data: str, root: Path = ROOT) -> str:
     """
     tree = Tree(root)
     digest = hashlib.sha256(tree.digest(f"scripts.{script}").encode())
-    # Python runs it before the script.
+    # Python runs scripts/__init__.py before the script.
     digest.update(tree.digest("scripts").encode())
     for name in data:
         digest.update((root / name).read_bytes())

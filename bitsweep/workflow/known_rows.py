@@ -1,4 +1,4 @@
-"""Whether limits go with the rows that an experiment has split already: a mistake there is told before any job."""
+"""The check of limits against rows that an experiment has split already, which reports a mistake before any job."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from bitsweep.files import read_json, sha256_file
 
 
 class KnownRows:
-    """`rows_of` names what the rows are made from, `limits` (JSON) are what `splits.check_limits` takes.
+    """The rows of each split, as far as an earlier call has counted them.
 
+    `rows_of` names what the rows are made from, `limits` (JSON) are what `splits.check_limits` takes.
     `sources` are the user's own files that the rows are from.
     """
 
@@ -29,12 +30,12 @@ class KnownRows:
         try:
             check_limits(rows, self.limits)
         except UserError:
-            # The rows may be others by now: in doubt check_mode will see.
+            # The rows may be others by now. In doubt nothing is raised here: the rule check_mode checks them later.
             if self.are_of(results / "data" / "source" / "source.json", path):
                 raise
 
     def are_of(self, source: Path, rows: Path) -> bool:
-        """Return whether the files are by their content what was fetched, and split into rows after that."""
+        """Return whether the user's files have the content that was fetched, and the rows were split after that."""
         if not source.exists() or source.stat().st_mtime > rows.stat().st_mtime:
             return False
         fetched = {file["name"]: file["sha256"] for file in read_json(source).get("files", {}).values()}

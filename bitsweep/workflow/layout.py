@@ -1,11 +1,11 @@
-"""What an experiment's folder holds: names of files that several rules share."""
+"""Names of files in an experiment's folder that several rules share."""
 
 from collections.abc import Sequence
 
 SPLITS = ("train", "validation", "test")
 # An encoder, as fetch_encoder writes it.
 ENCODER_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-# What training reads of it.
+# The files of an encoder that training reads.
 MODEL_FILES = ENCODER_FILES[:2]
 # A classifier, as export_mode writes it.
 EXPORTED = (*ENCODER_FILES, "calibration.json")
@@ -23,7 +23,7 @@ SUMMARY_TABLES = {
     "costs": "Costs",
 }
 TABLES = ("encoder_input", *SUMMARY_TABLES)
-# For readers of the page and of papers, and for programs.
+# Every table and every figure is there for programs, for pages and for papers.
 TABLE_FORMATS = ("csv", "md", "tex")
 FIGURE_FORMATS = ("svg", "png", "json")
 

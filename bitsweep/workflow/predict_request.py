@@ -1,4 +1,4 @@
-"""What a call of the target `predict` asks for by `--config`: not part of any experiment's settings."""
+"""The request that a call of the target `predict` makes by `--config`, which is no part of an experiment's settings."""
 
 import difflib
 import os
@@ -30,13 +30,13 @@ class PredictRequest:
 
 
 def split_config(config: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict, dict]:
-    """A config without what is asked of `predict`, and that; `given` is what `--config` has on the command line."""
+    """Return a config without the request of `predict`, and that request; `given` is what `--config` gives."""
     asked = {key: str(given[key]) for key in KEYS if key in given}
     return {key: value for key, value in config.items() if key not in asked}, asked
 
 
 def check_targets(request: PredictRequest | None, targets: Collection[str]) -> None:
-    """Raises UserError where a table is given to targets that predict nothing."""
+    """Raise UserError where a table is given to targets that predict nothing."""
     if request and not {TARGET, request.output} & set(targets):
         raise UserError(
             f"input is {request.input!r}, which only the target {TARGET} takes: call snakemake {TARGET}, or remove it."
@@ -44,17 +44,17 @@ def check_targets(request: PredictRequest | None, targets: Collection[str]) -> N
 
 
 def check_names(request: PredictRequest) -> None:
-    """Raises UserError for a path that a cluster's jobs would not get as it is: Snakemake quotes as Python does."""
+    """Raise UserError for a path that would reach a cluster's jobs changed: Snakemake quotes it as Python does."""
     for key, path in (("input", request.input), ("output", request.output)):
         if "\\" in path or not path.isprintable() or ("'" in path and set('"$`') & set(path)):
             raise UserError(
-                f"{key} is {path!r}, with signs that Snakemake loses on the way to a cluster's jobs (backslashes, and "
-                "beside an apostrophe $, ` and double quotes): rename the file or folder."
+                f"{key} is {path!r}, with characters that Snakemake changes on the way to a cluster's jobs "
+                "(backslashes; with an apostrophe also $, ` and double quotes): rename the file or folder."
             )
 
 
 def read_request(asked: dict[str, str], settings: Settings, results: str) -> PredictRequest:
-    """Checks what is asked of `predict`. Raises UserError, before anything runs."""
+    """Return what is asked of `predict`, checked. Raises UserError before anything runs."""
     if "input" not in asked:
         raise UserError(f"input is missing: call snakemake {TARGET} --cores N --config input=FILE.")
     given, modes = os.path.normpath(asked["input"]), settings.grid.mode
@@ -74,11 +74,11 @@ def read_request(asked: dict[str, str], settings: Settings, results: str) -> Pre
 
 
 def check_table(given: str, columns: list[str], label_names: list[str]) -> None:
-    """Raises UserError where the table lacks a column of texts, or has one that predictions are to be written to."""
+    """Raise UserError where the table lacks a column of texts, or has one that predictions are to be written to."""
     table = open_table(given)
-    # What is wrong with the first rows is told before anything trains.
+    # Mistakes in the first rows are reported before anything trains.
     next(table.chunks(CHECKED), None)
-    # JSON lines without a line have no columns, and nothing to predict.
+    # A file of JSON lines without any line has no columns, and nothing to predict.
     if table.columns:
         columns_of_keys = dict(zip(("text", "pair"), columns, strict=False))
         check_columns(table.columns, columns_of_keys, given)
@@ -86,7 +86,7 @@ def check_table(given: str, columns: list[str], label_names: list[str]) -> None:
 
 
 def text_columns(settings: Settings) -> list[str]:
-    """The column of texts that classified tables have, and for pairs the second one."""
+    """Return the columns of texts that a table to classify must have: one, or for pairs two."""
     if isinstance(settings.data, GlueData):
         return list(TASKS[settings.data.task].texts)
     return [settings.data.text, *filter(None, [settings.data.pair])]
@@ -95,12 +95,12 @@ def text_columns(settings: Settings) -> list[str]:
 def refuse_braces(key: str, path: str) -> None:
     if set("{}\n") & set(path):
         raise UserError(
-            f"{key} is {path!r}, but Snakemake keeps braces and line breaks to itself: rename the file or folder."
+            f"{key} is {path!r}, but Snakemake takes no braces or line breaks in a path: rename the file or folder."
         )
 
 
 def check_output(output: str | None, given: str, results: str) -> str:
-    """The path to write, checked: Snakemake deletes an output before it makes it anew."""
+    """Return the path to write, once it is checked: Snakemake deletes an output before it makes it anew."""
     suffix = suffix_of(given)
     if output is None:
         name = Path(given).name
@@ -118,7 +118,7 @@ def check_output(output: str | None, given: str, results: str) -> str:
             raise UserError(
                 f"output is {output!r}, which exists and was not made by {TARGET}: delete it, or name another."
             )
-        # Besides the classifier.
+        # The inputs that are not the classifier's own files.
         inputs = [path for path in recorded_inputs(output) if not path.startswith(f"{results}/")]
         if inputs and not any(Path(path).resolve() == Path(given).resolve() for path in inputs):
             raise UserError(

@@ -1,6 +1,6 @@
-"""What a run asks of a machine, from the encoder's shape and the run's settings: seconds, memory, its share of a GPU.
+"""The demands of a run, by the encoder's shape and the run's settings: seconds, memory, its share of a GPU.
 
-The numbers are bounds for a cluster's scheduler, not forecasts; `benchmarks/demand.py` shows them beside what is taken.
+The numbers are bounds for a cluster's scheduler, not forecasts; `benchmarks/demand.py` shows what runs really take.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ USUAL_BATCH = 8
 
 
 def find_shape(settings: Settings, prepared: str | Path) -> Shape:
-    """The shape of the experiment's encoder: from its folder, or for one from the Hub from the `prepared` one."""
+    """Return the shape of the experiment's encoder, from its folder, or from the `prepared` one if it is on the Hub."""
     folder = Path(settings.encoder.path) if isinstance(settings.encoder, FolderEncoder) else Path(prepared)
     try:
         return read_shape(json.loads((folder / "config.json").read_text(encoding="utf-8")))
@@ -34,7 +34,7 @@ def find_shape(settings: Settings, prepared: str | Path) -> Shape:
 
 
 class RunResources:
-    """What the runs of an experiment ask for; a run is its cell of the grid, as it stands in paths."""
+    """The demands of an experiment's runs; a run is given as its cell of the grid, as it stands in paths."""
 
     def __init__(
         self,
@@ -44,8 +44,9 @@ class RunResources:
         rows_of: str = "",
         sources: Sequence[str] = (),
     ) -> None:
-        """`rows` is the file with the sizes of the splits, once split_data has written it for what `rows_of` names.
+        """Store what the demands depend on.
 
+        `rows` is the file with the sizes of the splits, once split_data has written it for what `rows_of` names.
         `sources` are the user's own files that the rows are from.
         """
         self.settings = settings
@@ -58,10 +59,10 @@ class RunResources:
         self.measured: float | None = None
 
     def measure(self, runs: Iterable[tuple[Mapping[str, str], str | Path]], timed: str, enough: int = 20) -> None:
-        """Compares what is predicted with what finished runs took: pairs of a run's cell and its costs.json.
+        """Compare the predicted times with those of finished runs, given as pairs of a run's cell and its costs.json.
 
-        Only runs whose costs name `timed` count (see `params.timed_key`): others were made from settings for which
-        something else is predicted.
+        Only runs whose costs name `timed` count (see `rule_params.timed_key`): for the settings of others another time
+        would be predicted. No more than `enough` runs are read.
         """
         ratios = []
         for run, path in runs:
@@ -76,19 +77,19 @@ class RunResources:
         self.measured = statistics.median(ratios) if ratios else None
 
     def examples(self, split: str) -> int:
-        """Rows that a split has: its limit, else what is known of the data."""
+        """Return the rows that a split has: its limit, else its known size, else a guess."""
         if limit := getattr(self.settings.limit, split):
             return limit
         if not self.sizes and self.rows:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 sizes, counted = json.loads(self.rows.read_text(encoding="utf-8")), self.rows.stat().st_mtime
-                # Not those of data of before.
+                # Sizes of other data, or of files that have changed since, do not count.
                 if sizes["rows_of"] == self.rows_of and all(os.stat(file).st_mtime <= counted for file in self.sources):
                     self.sizes = sizes
         return self.sizes.get(split, UNKNOWN_ROWS // 5 if split == "validation" else UNKNOWN_ROWS)
 
     def speed(self) -> Speed:
-        """Return how fast cores that do GFLOPS compute on the longest text."""
+        """Return the speed on the longest texts, on cores that do `estimates.GFLOPS`."""
         return speed_of_shape(self.shape, self.settings.max_length, self.settings.training.threads)
 
     def predict_seconds(self, run: Mapping[str, str]) -> float:
@@ -106,21 +107,21 @@ class RunResources:
         return START_SECONDS + self.predict_seconds(run) * (self.measured or 1.0)
 
     def minutes(self, run: Mapping[str, str], attempt: int) -> int:
-        """The time limit to ask for: some times what is expected, and twice that after a job that was ended by it."""
+        """Return the minutes to ask for: a multiple of the expected time, doubled after each job that ran out of it."""
         room = 3 if self.measured else 6
         return math.ceil((60 + room * self.seconds(run)) / 60) * 2 ** (attempt - 1)
 
     def evaluation_minutes(self, runs: int, attempt: int) -> int:
-        """The time limit to ask for to evaluate so many runs on the test split."""
+        """Return the minutes to ask for to evaluate so many runs on the test split."""
         seconds = runs * self.examples("test") * self.speed().prediction
         return math.ceil((300 + 6 * seconds) / 60) * 2 ** (attempt - 1)
 
     def memory_mb(self, run: Mapping[str, str], attempt: int) -> int:
-        """Memory to ask for, MB of 10^6 bytes, and twice that after a job that was killed for it."""
+        """Return the memory to ask for, in MB of 10^6 bytes, doubled after each job that was killed for it."""
         return math.ceil(self.predict_memory_mb(run) * 1.1 / 100) * 100 * 2 ** (attempt - 1)
 
     def predict_memory_mb(self, run: Mapping[str, str]) -> float:
-        """MB of a run's process and of Snakemake's that start it."""
+        """Return the MB of a run's process and of Snakemake's own that start it."""
         settings, shape = self.settings, self.shape
         size = run["batch_size"]
         parameters = shape.body + shape.embeddings + 512 * shape.hidden
@@ -128,19 +129,19 @@ class RunResources:
         tokens = min(max(TRAINING_TOKENS, length), int(size) * length if size.isdigit() else TRAINING_TOKENS)
         # Parameters, gradients, two moments, the best epoch, and a copy of all in the number format of the products.
         state = 6 * 4 * parameters
-        # What a layer keeps for its gradient, in float32.
-        kept = shape.layers * tokens * 4 * (6 * shape.hidden + shape.inner)
-        # In evaluation one layer's alone.
-        used = max(EVALUATION_TOKENS, length) * 4 * (6 * shape.hidden + 2 * shape.inner)
+        # The values that each layer stores for its gradient, in float32.
+        activations = shape.layers * tokens * 4 * (6 * shape.hidden + shape.inner)
+        # In evaluation only one layer's values are there at a time.
+        evaluation = max(EVALUATION_TOKENS, length) * 4 * (6 * shape.hidden + 2 * shape.inner)
         # Libraries, kernels for every shape of batch, and Snakemake's own processes.
-        return 1150 + (state + kept + used) / 1e6
+        return 1150 + (state + activations + evaluation) / 1e6
 
     def gpu_percent(self) -> int:
-        """The share of one GPU that a run gets: as many small encoders share one as together keep it at work."""
+        """Return the percent of a GPU that a run gets: as many small encoders share one as together keep it busy."""
         return 100 // min(8, max(1, 40_000_000 // max(1, self.shape.body)))
 
     def runs_per_job(self, runs: Iterable[Mapping[str, str]], at_once: int) -> int:
-        """How many runs a cluster's job gets, of which `at_once` train side by side: JOB_SECONDS of work."""
+        """Return how many runs a cluster's job gets, `at_once` of them side by side: enough for JOB_SECONDS of work."""
         runs = list(runs)
         mean = statistics.fmean(map(self.seconds, runs))
         return min(len(runs), max(1, math.ceil(JOB_SECONDS / mean)) * max(1, at_once))

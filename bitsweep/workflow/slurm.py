@@ -1,7 +1,7 @@
 """Slurm jobs that a killed Snakemake has left: found by their ids, and cancelled before they are submitted anew.
 
 Snakemake forgets them when it is killed. Running or pending, they would train the same runs, and delete the same
-outputs, as the next call's. What they have trained is kept: a cancelled one costs what came after its last checkpoint.
+outputs, as the next call's. What they have trained stays: to cancel one costs only what came after its last checkpoint.
 """
 
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 from bitsweep.errors import UserError
 from bitsweep.workflow.snakemake_internals import submitted_jobs
 
-# The folder, among an experiment's results, of files that are named as the Slurm jobs at work on it.
+# A folder among an experiment's results. Each file in it is named by the id of a Slurm job that works on them.
 NOTED = ".slurm"
 # Slurm gives a job time to end (KillWait, 30 seconds by default) before it kills it.
 PATIENCE_SECONDS = 180.0
 
 
 def note_job(results: str | Path) -> None:
-    """Notes the Slurm job that this process is in, if it is in one."""
+    """Record the Slurm job that this process is in, if it is in one."""
     if job := os.environ.get("SLURM_JOB_ID"):
         noted = Path(results) / NOTED
         noted.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def note_job(results: str | Path) -> None:
 
 
 def ask(*command: str) -> list[str]:
-    """The lines that a command of Slurm prints. Raises UserError where it fails."""
+    """Return the lines that a command of Slurm prints. Raises UserError where it fails."""
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def ask(*command: str) -> list[str]:
 
 
 def check_reachable() -> None:
-    """Raises UserError where no Slurm answers: its plugin would ask again and again, and might not end."""
+    """Raise UserError where no Slurm answers: its plugin would ask again and again, and might not end."""
     try:
         subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError) as error:
@@ -53,13 +53,13 @@ def check_reachable() -> None:
 
 
 def jobs_here() -> set[str]:
-    """The ids of the user's pending and running jobs that work in this folder."""
+    """Return the ids of the user's pending and running jobs that work in this folder."""
     lines = ask("squeue", "--noheader", f"--user={os.getuid()}", "--format=%A %Z")
     return {job for line in lines for job, folder in [line.split(" ", 1)] if folder == os.getcwd()}
 
 
 def cancel_left_jobs(results: Path) -> list[str]:
-    """Cancels the Slurm jobs that an earlier call has left at work on `results`; returns their ids once ended.
+    """Cancel the Slurm jobs that an earlier call has left at work on `results`, and return their ids once they ended.
 
     Raises UserError where they do not end.
     """
@@ -67,12 +67,17 @@ def cancel_left_jobs(results: Path) -> list[str]:
     known = {path.name for path in noted.glob("*")} | set(submitted_jobs(results))
     left = sorted(known & jobs_here(), key=int) if known else []
     if left:
-        print(f"Slurm jobs of an earlier call are cancelled, to go on where they are: {', '.join(left)}.", flush=True)
+        print(
+            f"Slurm jobs of an earlier call are cancelled, and this call goes on with their work: {', '.join(left)}.",
+            flush=True,
+        )
         ask("scancel", *left)
     deadline = time.monotonic() + PATIENCE_SECONDS
     while left and known & jobs_here():
         if time.monotonic() > deadline:
-            raise UserError(f"The Slurm jobs {', '.join(left)} of an earlier call do not end: cancel them by scancel.")
+            raise UserError(
+                f"The Slurm jobs {', '.join(left)} of an earlier call do not end: cancel them by hand, and call again."
+            )
         time.sleep(1)
     for path in noted.glob("*"):
         path.unlink(missing_ok=True)

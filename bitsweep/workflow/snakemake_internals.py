@@ -1,7 +1,7 @@
-"""What BitSweep asks of Snakemake beyond its language: all that another version may do otherwise, in one place.
+"""All that BitSweep uses of Snakemake beyond its language, in one place: another version may do it otherwise.
 
 A Snakefile sees its call as `workflow`, whose attributes are no public interface. tests/workflow names the version that
-this module was written for and tries each of these questions on it.
+this module was written for and tries each of these uses on it.
 """
 
 import base64
@@ -25,7 +25,7 @@ RECORDS = Path(".snakemake")
 
 
 def refuse(error: UserError) -> NoReturn:
-    """End the call with a sentence alone: to an error that is raised Snakemake adds where in its files it arose."""
+    """End the call with a sentence alone: Snakemake would add to a raised error where in its files it arose."""
     logger.error(f"Error: {error}")
     sys.exit(1)
 
@@ -38,27 +38,27 @@ class Call:
 
     @property
     def names_configs(self) -> bool:
-        """Whether the command line names files of settings (`--configfile`)."""
+        """True where the command line names configs (`--configfile`)."""
         return bool(self.workflow.overwrite_configfiles)
 
     @property
     def given_config(self) -> dict:
-        """What the command line gives by `--config`."""
+        """The keys and values that the command line gives by `--config`."""
         return dict(self.workflow.config_settings.config)
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that was called: each job parses the workflow again in one of its own."""
+        """True in the process that was called: each job parses the workflow again in a process of its own."""
         return self.workflow.is_main_process
 
     @property
     def is_submitted_job(self) -> bool:
-        """Whether this process runs a job that was submitted to a cluster."""
+        """True in a process that runs a job that was submitted to a cluster."""
         return self.workflow.remote_exec
 
     @property
     def is_local(self) -> bool:
-        """Whether jobs run on this machine. Known once the workflow is parsed."""
+        """True where jobs run on this machine. Known once the workflow is parsed."""
         return self.workflow.local_exec
 
     @property
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def runs_jobs(self) -> bool:
-        """Whether jobs will run: not in a dry run, nor for --touch, --summary, --dag and the like. Known as above."""
+        """True where jobs will run: not in a dry run, nor for --touch, --summary, --dag and so on. Known as above."""
         workflow = self.workflow
         return workflow.executor_plugin is not None and not workflow.dryrun and not workflow.touch
 
@@ -79,34 +79,34 @@ class Call:
 
     @property
     def targets(self) -> set[str]:
-        """The names or files that this call was asked to make; of none the default target counts, `all`."""
+        """The names or files that this call was asked to make; `all`, the default target, where there are none."""
         return set(self.workflow.dag_settings.targets) or {"all"}
 
     @property
     def gpu_percent(self) -> int | None:
-        """What `--resources gpu_percent=` gives, 100 for each GPU; None where it is not given."""
+        """The value of `--resources gpu_percent=`, 100 for each GPU; None where it is not given."""
         limit = self.workflow.global_resources.get("gpu_percent")
         return limit and limit.value
 
     @property
     def planned_rules(self) -> set[str]:
-        """The names of the rules of which a job is to run. Known once jobs are planned."""
+        """The names of the rules that have a job to run. Known once jobs are planned."""
         return {job.rule.name for job in self.workflow.dag.needrun_jobs()}
 
     def set_group_size(self, group: str, size: Callable[[], int]) -> None:
-        """Set how many jobs of a group share a cluster's job, unless the profile says how many.
+        """Set how many jobs of a group share a cluster's job, unless the profile sets it.
 
-        To be called while jobs are planned: Snakemake sets its settings of groups after it has read the rules.
+        Call this while jobs are planned: Snakemake sets its settings of groups after it has read the rules.
         """
         settings = self.workflow.group_settings
         if group not in settings.group_components:
             settings.group_components = {**settings.group_components, group: size()}
 
     def stop_limiting_starts(self) -> None:
-        """Take out the limit of jobs started a second, on one machine, where nothing needs it.
+        """Remove the limit of jobs started per second on one machine, where nothing needs it.
 
-        It leaves a timer for every job that has ended, each of which wakes the scheduler every second: after hundreds
-        of runs it does nothing else.
+        The limit leaves a timer for every job that has ended, and each timer wakes the scheduler every second: after
+        hundreds of runs the scheduler does nothing else.
         """
         if self.is_local:
             self.workflow.scheduler.job_rate_limiter = None
@@ -114,7 +114,7 @@ class Call:
     def before_planning(self, mend: Callable[[], None], look: Callable[[], Collection[Path]]) -> None:
         """Have `mend` called before jobs are planned that will run, and `look` before a plan that is only shown.
 
-        Neither is for --touch, which makes no file and needs all of them.
+        Neither is called for --touch, which makes no file and needs all of them.
 
         What `look` returns counts as missing in that plan. A UserError of either ends the call with its sentence.
         """
@@ -147,7 +147,7 @@ class Call:
                 return str(path) not in hidden and super().__getitem__(path)
 
         async def size_of_others(file: _IOFile) -> int:
-            # Else Snakemake takes what is there and does not exist for a broken link.
+            # Otherwise Snakemake takes a file that is there, but counts as missing, for a broken link.
             if str(file) in hidden:
                 raise FileOrDirectoryNotFoundError(Path(file))
             return await size_local(file)
@@ -157,7 +157,7 @@ class Call:
 
 
 def forget_checkpoint(rule: Any) -> None:
-    """Let a checkpoint pass for a rule: in jobs that are submitted one would have the whole workflow planned anew."""
+    """Treat a checkpoint as a rule: in a submitted job a checkpoint would have the whole workflow planned anew."""
     rule.rule.is_checkpoint = False
 
 
@@ -182,12 +182,12 @@ def is_recorded(output: str | Path) -> bool:
 
 
 def recorded_inputs(output: str | Path) -> list[str]:
-    """Return what a finished output was made from, as Snakemake has recorded it."""
+    """Return the inputs that a finished output was made from, as Snakemake has recorded them."""
     return [path for record in records_of(output) for path in read_json(record).get("input") or []]
 
 
 def submitted_jobs(folder: str | Path) -> Iterator[str]:
-    """Yield the ids of submitted jobs that were to make something in `folder`. They are there until the job starts."""
+    """Yield the ids of submitted jobs that were to make files in `folder`. Each is recorded until its job starts."""
     incomplete = RECORDS / "incomplete"
     for root, _, names in os.walk(incomplete):
         parts = [part.removeprefix("@") for part in Path(root).relative_to(incomplete).parts]

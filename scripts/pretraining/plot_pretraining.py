@@ -1,4 +1,4 @@
-"""Draws the losses of a pretraining."""
+"""Draw the losses of a pretraining."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Pretrains the student: from its checkpoint where it was interrupted."""
+"""Pretrain the student, from its checkpoint where it was interrupted."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--precision", required=True, help="JSON file that project_teacher wrote")
     parser.add_argument("--epochs", required=True, type=int, help="passes over the corpus")
     parser.add_argument("--learning-rate", required=True, type=float, help="AdamW's highest rate")
-    parser.add_argument("--seed", required=True, type=int, help="seed of everything that is drawn")
+    parser.add_argument("--seed", required=True, type=int, help="seed of all random numbers")
     parser.add_argument("--threads", required=True, type=int, help="threads of torch")
     parser.add_argument("--code", default="", help="fingerprint of the code that trains")
     parser.add_argument("--output", required=True, type=Path, help="folder to write")

@@ -1,4 +1,4 @@
-"""Finds the principal components of the teacher's hidden states, and how this machine computes best."""
+"""Find the principal components of the teacher's hidden states, and how this machine computes best."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads the texts of a pretraining, without their labels, and tokenizes them as the teacher does, in windows."""
+"""Read the texts of a pretraining, without their labels, and tokenize them as the teacher does, in windows."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from bitsweep.pretraining.corpus import read_corpus
 from bitsweep.pretraining.teacher_files import check_teacher
 from bitsweep.pretraining.windows import tokenize
 
-# Below this there are no directions to find in the texts.
+# With fewer texts there are no directions to find in them.
 FEWEST = 10
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", required=True, type=json.loads, help="the config's pretrain.corpus, as JSON")
     parser.add_argument("--teacher", required=True, type=Path, help="folder of the prepared teacher")
-    parser.add_argument("--positions", required=True, type=int, help="tokens of a window at most")
+    parser.add_argument("--positions", required=True, type=int, help="maximum number of tokens of a window")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
     check_teacher(read_json(arguments.teacher / "config.json"), positions=arguments.positions)
@@ -31,7 +31,7 @@ def main() -> None:
         Tokenizer.from_file(str(arguments.teacher / "tokenizer.json")), texts, arguments.positions
     )
     if (found := len(set(owners))) < FEWEST:
-        raise UserError(f"pretrain.corpus has {found} text(s), and a pretraining needs {FEWEST} at least: add texts.")
+        raise UserError(f"pretrain.corpus has {found} text(s), but a pretraining needs at least {FEWEST}: add texts.")
     save_tokens(arguments.output, windows, owners)
     print(f"{len(texts)} texts, {len(windows)} windows, {sum(len(window.ids) for window in windows)} tokens")
 

@@ -1,4 +1,4 @@
-"""Reads a part of the corpus with the teacher and writes what it says of each token and each window."""
+"""Read a part of the corpus with the teacher and write its targets for each token and each window."""
 
 import argparse
 from pathlib import Path
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--projection", required=True, type=Path, help="safetensors file that project_teacher wrote")
     parser.add_argument("--precision", required=True, help="JSON file that project_teacher wrote")
     parser.add_argument("--part", required=True, type=int, help="which part, from 0")
-    parser.add_argument("--parts", required=True, type=int, help="how many there are")
+    parser.add_argument("--parts", required=True, type=int, help="how many parts there are")
     parser.add_argument("--output", required=True, help="safetensors file to write")
     arguments = parser.parse_args()
     verdict = read_json(arguments.precision)

@@ -1,4 +1,4 @@
-"""Writes a pretrained encoder as a folder that transformers loads: float16 weights, tokenizer, model card."""
+"""Write a pretrained encoder as a folder that transformers loads: float16 weights, tokenizer, model card."""
 
 import argparse
 import json
@@ -13,9 +13,9 @@ from bitsweep.data.tokens import load_tokens
 from bitsweep.files import MODEL_WEIGHTS, read_json, sha256_file, whole_file, write_json, write_text
 from bitsweep.jobs.entry import run
 from bitsweep.pretraining.loop import warm_up
-from bitsweep.pretraining.model_card import name_teacher, tell_judgement, write_card
+from bitsweep.pretraining.model_card import add_judgement, name_teacher, write_card
 
-# What a tokenizer's config has of how the teacher was loaded.
+# The keys of a tokenizer's config that describe only how the teacher was loaded.
 OF_LOADING = {"is_local", "local_files_only", "max_length", "stride", "truncation_strategy", "pad_to_multiple_of"}
 
 
@@ -40,8 +40,10 @@ def main() -> None:
     with whole_file(output / "tokenizer.json") as part:
         shutil.copyfile(arguments.teacher / "tokenizer.json", part)
     tokenizer = read_json(arguments.teacher / "tokenizer_config.json")
-    told = {key: value for key, value in tokenizer.items() if key not in OF_LOADING}
-    write_json(output / "tokenizer_config.json", {**told, "model_max_length": settings["student"]["positions"]})
+    tokenizer_config = {key: value for key, value in tokenizer.items() if key not in OF_LOADING}
+    write_json(
+        output / "tokenizer_config.json", {**tokenizer_config, "model_max_length": settings["student"]["positions"]}
+    )
     windows = load_tokens(arguments.corpus)
     with safe_open(arguments.codes, framework="pt") as file:
         directions, coded = file.get_slice("spread").get_shape()[0], int(file.get_tensor("coded").sum())
@@ -61,9 +63,9 @@ def main() -> None:
     card = write_card(settings, made | {"warm_up": warm_up(int(history["step"].iloc[-1]))}, history)
     if judgement := next(map(read_json, arguments.judgement), None):
         if judgement["weights_sha256"] == sha256_file(output / MODEL_WEIGHTS):
-            card = tell_judgement(card, judgement)
+            card = add_judgement(card, judgement)
         else:
-            print(f"{arguments.judgement[0]} is of other weights: the card leaves it out.")
+            print(f"{arguments.judgement[0]} belongs to other weights: the card leaves it out.")
     write_text(output / "README.md", card)
     print(f"encoder in {output}")
 

@@ -48,7 +48,7 @@ def test_make_takes_names_as_they_are(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert f"Error: {name} has no column '$(shell touch made)': it has text, label." in done.stderr
+    assert f"Error: {name} has no column '$(shell touch made)': name another of its columns: text" in done.stderr
     assert not (tmp_path / "made").exists()
 
 
@@ -92,7 +92,7 @@ def test_what_no_config_can_name_gets_a_sentence(tmp_path):
     (tmp_path / "{x}.csv").write_text("text,label\n")
     columns = ("--text", "text", "--label", "label")
     braces = call(tmp_path, "--file", "{x}.csv", *columns)
-    assert braces.stderr.startswith("Error: --file is '{x}.csv', but Snakemake keeps braces to itself: rename")
+    assert braces.stderr.startswith("Error: --file is '{x}.csv', but Snakemake reads braces as wildcards: rename")
     (tmp_path / f"{'a' * 101}.csv").write_text("text,label\n" + "a,0\nb,1\n" * 20)
     long = call(tmp_path, "--file", f"{'a' * 101}.csv", *columns)
     assert long.stderr.endswith("has 101 characters: give one of at most 100 by --name.\n")
@@ -118,14 +118,14 @@ def test_too_few_rows_get_a_sentence_and_an_earlier_config_hides_nothing(tmp_pat
     assert call(tmp_path, *columns).stderr.startswith("Error: a.csv, line 3 has no label")
     table.write_text("text,label\n" + "a,x\nb,y\n" * 21 + "a,x\n")
     again = call(tmp_path, *columns)
-    assert "of so few rows 34 train, 4 validate and 5 test" in again.stdout
+    assert "of so few rows, 34 train, 4 validate and 5 test" in again.stdout
     assert again.stderr.startswith("Error: configs/a.yaml exists: delete it")
 
 
 BAD = {
     "one label": ("text,label\na,x\nb,x\n", "one value, 'x'"),
     "no rows": ("text,label\n", "no row"),
-    "no such column": ("text,klass\na,x\n", "no column 'label': it has text, klass"),
+    "no such column": ("text,klass\na,x\n", "no column 'label': name another of its columns: text, klass"),
     "missing": ("text,label\na,x\nb,\n", "line 3 has no label"),
     "all different": ("text,label\n" + "".join(f"a,x{n}\n" for n in range(1100)), "more than 1000 values"),
 }

@@ -22,7 +22,7 @@ from tests.helpers.bad_input import BASE, GOOD, SENTENCES, table
 
 
 def changed(changes: dict) -> dict:
-    """The config BASE with other values, by the keys' paths."""
+    """Return the config BASE with other values, by the keys' paths."""
     config = copy.deepcopy(BASE)
     for key, value in changes.items():
         *sections, last = key.split(".")
@@ -34,7 +34,7 @@ def changed(changes: dict) -> dict:
 
 
 def prepare(config: dict, kept: Path) -> None:
-    """What happens to data before any training, as the jobs do it."""
+    """Return what happens to data before any training, as the jobs do it."""
     settings = load_settings(config)
     classes = len(settings.label_names)
     tables, _ = fetch(json.loads(data_text(settings)), classes, kept)
@@ -162,7 +162,7 @@ CASES = {**{name: ({}, changes) for name, changes in CONFIGS.items()}, **FILES}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """A folder to work in, with things that are no good files."""
+    """Return a folder to work in, with things that are no good files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts" / "no").mkdir(parents=True)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from bitsweep.data.examination import data_table, examine, find_doubts, tell_left_out
+from bitsweep.data.examination import data_table, describe_left_out, examine, find_doubts
 from bitsweep.data.tokenizer import load_tokenizer
 
 NAMES = ["bad", "good"]
@@ -47,7 +47,7 @@ def test_what_is_doubtful_is_told_in_sentences(examination):
 
 def test_rows_that_are_left_out_are_told():
     files = {"train": {"name": "a.parquet", "left_out": 1}, "test": {"name": "b.parquet"}}
-    assert tell_left_out(files) == ["1 row of a.parquet (data.train) without a label or a text is left out."]
+    assert describe_left_out(files) == ["1 row of a.parquet (data.train) without a label or a text is left out."]
 
 
 def test_the_same_text_with_another_second_one_is_another_pair(encoder):

@@ -39,7 +39,7 @@ except UserError as error:
 
 
 def fetch_encoder(folder: Path, hub: Hub) -> subprocess.CompletedProcess:
-    """Fetches owner/name, in a process of its own, since the client reads HF_ENDPOINT once."""
+    """Fetch owner/name, in a process of its own, since the client reads HF_ENDPOINT once."""
     environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(folder / "hf"), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", FETCH_ENCODER]
     return subprocess.run(
@@ -160,7 +160,7 @@ for data, classes in json.loads(sys.argv[1]):
 
 
 def fetched(folder, endpoint: str, sources: list[tuple[dict, int]], **more: str) -> list:
-    """What `fetch` takes from the stand-in, in a process of its own, since the client reads HF_ENDPOINT once."""
+    """Return what `fetch` takes from the stand-in, in a process of its own, since the client reads HF_ENDPOINT once."""
     environment = {
         **os.environ,
         "HF_ENDPOINT": endpoint,

@@ -50,17 +50,17 @@ MISTAKES = {
     "a file is missing": (
         ["train-00000-of-00002.parquet"],
         {},
-        "split 'train' in .* are not one set without gaps: train-00000-of-00002.parquet: take",
+        "split 'train' in .* do not form one complete set .train-00000-of-00002.parquet.: take",
     ),
     "two layouts": (
         ["data/train.parquet", "default/train/0000.parquet"],
         {},
-        "split 'train' in .* are not one set without gaps: data/train.parquet, default/train/0000.parquet: take",
+        "split 'train' in .* do not form one complete set .data/train.parquet, default/train/0000.parquet.: take",
     ),
     "pushed twice": (
         ["train-00000-of-00002-ab12.parquet", "train-00000-of-00002.parquet"],
         {},
-        "split 'train' in .* are not one set without gaps",
+        "split 'train' in .* do not form one complete set",
     ),
     "other names": (
         ["train/part-0.parquet", "test/part-0.parquet"],

@@ -102,12 +102,14 @@ def test_a_stratified_split_keeps_the_shares_of_labels():
     parts = split_rows(labelled, {"validation": labelled}, 0.2, 3463, stratified=True)
     assert [part["label"].tolist().count(1) for part in parts] == [20, 10, 10]
     rows = rows_of("abcdefghij", [0] * 6 + [1] * 4)
-    with pytest.raises(UserError, match=r"split.held_out is 0.1 and .* of 10 rows 4 with label 1.*nearer to 0.5"):
+    with pytest.raises(UserError, match=r"split.held_out is 0.1 and .* label 1 has only 4 of 10 rows.*nearer to 0.5"):
         split_rows(rows, {}, 0.1, 1, stratified=True)
     # Enough to hold out, but not to halve.
-    with pytest.raises(UserError, match=r"split.held_out is 0.3, half.* of 3 rows 1 with label 1.*raise split.held"):
+    with pytest.raises(
+        UserError, match=r"split.held_out is 0.3, half.* label 1 has only 1 of 3 rows.*raise split.held"
+    ):
         split_rows(rows, {}, 0.3, 1, stratified=True)
-    with pytest.raises(UserError, match=r"Half of the validation.* of 4 rows 1 with label 1.*name a test split"):
+    with pytest.raises(UserError, match=r"Half of the validation.* label 1 has only 1 of 4 rows.*name a test split"):
         split_rows(rows, {"validation": rows_of("abcd", [0, 0, 0, 1])}, 0.2, 1, stratified=True)
 
 
@@ -118,7 +120,7 @@ def test_training_rows_without_a_label_are_told_and_so_is_any_split_with_one_alo
     with pytest.raises(UserError, match=r"The train split has no row with label 2.*: give it rows.*stratified"):
         check_classes([0, 1, 1], 3, "train")
     for split in ("train", "validation"):
-        with pytest.raises(UserError, match=rf"The {split} split has one label alone, 1: raise limit.{split}"):
+        with pytest.raises(UserError, match=rf"The {split} split has only one label, 1: raise limit.{split}"):
             check_classes([1, 1], 2, split, limit=2)
 
 
@@ -135,7 +137,7 @@ ROWS = [("What a film!", "good", "I liked, it"), ('He said "no"', "bad", "Über\
 
 
 def write(folder: Path, kind: str) -> Path:
-    """The ROWS in a file of a kind, or in a folder, which has no pairs."""
+    """Return the ROWS in a file of a kind, or in a folder, which has no pairs."""
     table = pd.DataFrame(ROWS, columns=["text", "label", "pair"])
     path = folder / f"rows{kind}"
     if kind == "":

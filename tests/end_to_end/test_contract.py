@@ -54,7 +54,7 @@ RUN = "runs/mode~full/batch_size~8/learning_rate~3e-4/seed~42"
 
 @pytest.fixture
 def edited(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished workspace, with its time stamps, to do things to."""
+    """Return a copy of the finished workspace, with its time stamps, to do things to."""
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     return Workspace(tmp_path / "copy", made=True)
 

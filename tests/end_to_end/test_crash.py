@@ -61,7 +61,7 @@ class Attacker:
         self.stops = 0
 
     def begun(self, since: float) -> str | None:
-        """A job that has begun in this call, and was stopped less often than it shall be."""
+        """Return a job that has begun in this call, and was stopped less often than it shall be."""
         for path in sorted(self.logs.rglob("*.log")):
             name = str(path.relative_to(self.logs))
             often = {"train_run": 5, "evaluate_mode": 2}.get(name.split("/")[0], 1)
@@ -71,7 +71,7 @@ class Attacker:
         return None
 
     def stop(self, process: subprocess.Popen) -> None:
-        """The whole group at once, most of the time; else as Ctrl-C, Ctrl-C twice or a polite request would."""
+        """Kill the whole group at once, most of the time; else stop it as Ctrl-C, Ctrl-C twice or SIGTERM would."""
         way = self.stops % 8
         signals = {5: [signal.SIGINT], 6: [signal.SIGINT, signal.SIGINT], 7: [signal.SIGTERM]}.get(
             way, [signal.SIGKILL]
@@ -158,14 +158,14 @@ def test_a_run_whose_snakemake_was_killed_is_not_trained_twice_at_once(workspace
     first.wait()
     second = workspace.snakemake("results/crash/runs.csv", *command)
     assert second.returncode == 0, second.stdout
-    told = [path.read_text() for path in logs.rglob("*.log")]
+    texts = [path.read_text() for path in logs.rglob("*.log")]
     assert "Jobs of an earlier call still work on results/crash: waiting for them." in second.stdout
-    assert all("taken as it was stored" in log for log in told)
+    assert all("taken as it was stored" in log for log in texts)
 
 
 @pytest.fixture
 def small_disk(workspace: Workspace):
-    """The results on a file system of 12 MB, which `grow` makes large enough."""
+    """Put the results on a file system of 12 MB, which `grow` makes large enough."""
     results = workspace.folder / "results"
     results.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", results], capture_output=True, text=True)
@@ -214,7 +214,7 @@ def test_a_run_that_memory_does_not_allow_fails_alone_and_the_report_names_it(wo
     (workspace.folder / "tests_limit.py").write_text(LIMITED_RUN)
     failed = workspace.snakemake(*command)
     assert failed.returncode != 0
-    sentence = r"1 of 4 runs could not be trained, .* Not even one example of \d+ tokens fits into memory"
+    sentence = r"1 of 4 runs could not be trained; .* Not even one example of \d+ tokens fits into memory"
     assert re.search(sentence, failed.stdout), failed.stdout
     report = workspace.folder / "results" / "crash" / "report"
     text = (report / "report.md").read_text()

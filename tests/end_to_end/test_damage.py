@@ -19,7 +19,7 @@ FAILED = "runs/mode~bitfit/batch_size~32/learning_rate~1e-4/seed~42/result.json"
 
 @pytest.fixture
 def damaged(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished workspace: a file cut short, one changed in a byte, and a run that failed."""
+    """Return a copy of the finished workspace: a file cut short, one changed in a byte, and a run that failed."""
     shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
     results = tmp_path / "copy" / "results" / "small"
     for name in (WEIGHTS, FIGURE, FAILED):
@@ -35,7 +35,7 @@ def damaged(finished: Workspace, tmp_path: Path) -> Workspace:
 
 
 def write_failed(path: Path) -> None:
-    """Makes a run's result one of a run that failed, with the sum that goes with it."""
+    """Make a run's result one of a run that failed, with the sum that goes with it."""
     write_json(path, {**json.loads(path.read_text()), "failed": "Memory ran out."})
 
 

@@ -21,7 +21,7 @@ from tests.helpers.workspace import Workspace
 
 @pytest.fixture
 def config(workspace: Workspace):
-    """The reference experiment, made small, from the stand-in's commits."""
+    """Return the reference experiment, made small, from the stand-in's commits."""
     settings = yaml.safe_load((workspace.folder / "configs" / "imdb.yaml").read_text())
     settings["data"]["revision"] = settings["encoder"]["revision"] = COMMIT
     settings["max_length"] = 16
@@ -38,7 +38,7 @@ def call(workspace: Workspace, settings: dict, endpoint: str, *arguments: str, b
 
 
 def without_network() -> list[str]:
-    """What to put before a command so that it has no network at all, where the system lets users do that."""
+    """Return what to put before a command so that it has no network at all, where the system lets users do that."""
     command = ["unshare", "--map-root-user", "--net"]
     try:
         return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []

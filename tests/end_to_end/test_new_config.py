@@ -20,7 +20,7 @@ FILE = "my data/~ $(x) 'q' \"é\" 🎬 שלום/my 1st reviews.v2.csv"
 
 
 def answer(answers: list[str], cwd) -> tuple[int, str]:
-    """Calls the script at a terminal, types the answers, and gives its exit status and what stood on the screen."""
+    """Call the script at a terminal, type the answers, and give its exit status and what stood on the screen."""
     screen, keyboard = pty.openpty()
     ends = {"stdin": keyboard, "stdout": keyboard, "stderr": keyboard}
     with subprocess.Popen(COMMAND, cwd=cwd, env=ENVIRONMENT, **ends) as process:
@@ -39,7 +39,7 @@ def answer(answers: list[str], cwd) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory) -> tuple[Workspace, str, str]:
-    """A workspace where five questions were answered, what stood on the screen, and the command that it tells next."""
+    """Return a workspace where five questions were answered, what stood on the screen, and the command it names."""
     workspace = Workspace(tmp_path_factory.mktemp("new"))
     write_table(workspace.folder / FILE)
     # Text and label as suggested, and the embedded encoder; what is wrong is asked again.

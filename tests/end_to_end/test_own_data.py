@@ -19,7 +19,7 @@ GRID = {"mode": ["bitfit"], "batch_size": [32], "learning_rate": [1e-3]}
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory) -> tuple[Workspace, list[str]]:
-    """A workspace in which configs/pairs.yaml has run, small, and the arguments that ran it."""
+    """Return a workspace in which configs/pairs.yaml has run, small, and the arguments that ran it."""
     workspace = Workspace(tmp_path_factory.mktemp("own data"))
     done = workspace.script("configs.make_pairs", "--output", FILE, "--rows", "120")
     assert done.returncode == 0, done.stderr

@@ -142,7 +142,7 @@ def chromium(folder, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def look(page: str, width: int, folder, actions: str, *flags: str) -> dict:
-    """What `actions` see of the page in a window of `width` pixels."""
+    """Return what `actions` see of the page in a window of `width` pixels."""
     start, end = page.rsplit("</body>", 1)
     (folder / "page.html").write_text(f"{start}{PROBE.replace('ACTIONS', actions)}</body>{end}")
     # Headless windows are at least 500 pixels wide; a frame of the wanted width is as narrow as a telephone.
@@ -260,7 +260,7 @@ def test_the_table_of_all_runs_sorts_and_filters(page, tmp_path):
 
 @pytest.fixture
 def thousand(tmp_path) -> str:
-    """A page whose table has a thousand rows, one of them with an empty cell."""
+    """Return a page whose table has a thousand rows, one of them with an empty cell."""
     rows = "\n".join(f"| bitfit | {index * 7919 % 1000} | {'' if index == 500 else index} |" for index in range(1000))
     return to_html(f"## All 1000 runs\n\n| mode | number | other |\n|---|---|---|\n{rows}\n", "title", tmp_path)
 
@@ -277,7 +277,7 @@ def test_a_thousand_runs_sort_with_what_is_empty_last(thousand, tmp_path):
 
 
 def printed(page, folder) -> tuple[int, str]:
-    """The number of pages on paper, and their text."""
+    """Return the number of pages on paper, and their text."""
     chromium(folder, f"--print-to-pdf={folder / 'page.pdf'}", "--no-pdf-header-footer", page.as_uri())
     pages = len(re.findall(rb"/Type\s*/Page\b", (folder / "page.pdf").read_bytes()))
     command = ["pdftotext", "-layout", folder / "page.pdf", "-"]

@@ -35,7 +35,7 @@ def predictor(folder) -> Predictor:
 
 @pytest.fixture(scope="module")
 def expected(folder) -> np.ndarray:
-    """The calibrated probabilities of TEXTS as the card tells users to compute them."""
+    """Return the calibrated probabilities of TEXTS as the card tells users to compute them."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     with torch.inference_mode():

@@ -49,7 +49,7 @@ def ask(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A Slurm with two nodes; the folder of its daemons' state."""
+    """Start a Slurm with two nodes; yield the folder of its daemons' state."""
     if reason := why_not():
         pytest.skip(reason)
     state = tmp_path_factory.mktemp("slurm")
@@ -72,7 +72,7 @@ def workspace(workspace: Workspace) -> Workspace:
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> object:
-    """What `condition` returns, once that is true."""
+    """Return what `condition` returns, once that is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen"
@@ -82,7 +82,7 @@ def wait_for(condition: Callable[[], object], seconds: float = 120) -> object:
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The results of a local sweep of four runs that last long enough for faults."""
+    """Return the results of a local sweep of four runs that last long enough for faults."""
     workspace = Workspace(tmp_path_factory.mktemp("slow"))
     done = workspace.snakemake("--cores", "2", "--configfile", slow_config(workspace))
     assert done.returncode == 0, done.stdout
@@ -95,7 +95,7 @@ def slow_config(workspace: Workspace) -> Path:
 
 
 def jobs(state: str) -> dict[str, str]:
-    """The runs' Slurm jobs that are in a state: by their ids the memory that they asked for."""
+    """Return the runs' Slurm jobs that are in a state: by their ids the memory that they asked for."""
     lines = ask("squeue", "--noheader", f"--states={state}", "--format=%A %m %k").splitlines()
     return {job: memory for job, memory, rule in (line.split(" ", 2) for line in lines) if "train_run" in rule}
 
@@ -122,7 +122,7 @@ def resume(node: str) -> None:
 
 @contextlib.contextmanager
 def started(workspace: Workspace, *arguments: str | Path, log: Path) -> Iterator[subprocess.Popen]:
-    """A call of Snakemake at work, which ends with the block."""
+    """Yield a call of Snakemake at work, which ends with the block."""
     process = workspace.start(*arguments, log=log)
     try:
         yield process
@@ -133,7 +133,7 @@ def started(workspace: Workspace, *arguments: str | Path, log: Path) -> Iterator
 
 
 def trainer(job: str) -> int | None:
-    """The process that trains in a Slurm job, if there is one."""
+    """Return the process that trains in a Slurm job, if there is one."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (folder / "cmdline").read_bytes().split(b"\0")
@@ -143,12 +143,12 @@ def trainer(job: str) -> int | None:
 
 
 def training() -> Iterator[tuple[str, int]]:
-    """The jobs that train and asked for enough memory, each with the process that does."""
+    """Return the jobs that train and asked for enough memory, each with the process that does."""
     return ((job, process) for job in ample("RUNNING") if (process := trainer(job)))
 
 
 def left_steps(job: str) -> list[Path]:
-    """The processes by which Slurm still runs a job's steps."""
+    """Return the processes by which Slurm still runs a job's steps."""
     named = f"slurmstepd: [{job}.".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -159,13 +159,13 @@ def left_steps(job: str) -> list[Path]:
 
 
 def finished_runs(workspace: Workspace) -> dict[Path, int]:
-    """The kept result of every finished run, and the number of its file: another one where it was trained again."""
+    """Return each finished run's stored result and the number of its file: another one where it was trained again."""
     kept = (workspace.folder / "results").glob("*/runs/*/*/*/*/.finished/*/result.json")
     return {path: path.stat().st_ino for path in kept}
 
 
 def logs(workspace: Workspace) -> str:
-    """What all runs have said."""
+    """Return what all runs have said."""
     return "".join(path.read_text() for path in (workspace.folder / "results").glob("*/logs/train_run/**/*.log"))
 
 
@@ -205,7 +205,7 @@ def test_a_sweep_through_slurm_equals_a_local_one_though_a_run_fails_at_first(sl
 
 
 def stop_runs(workspace: Workspace) -> int:
-    """Stops the processes that train in a workspace; returns how many there are."""
+    """Stop the processes that train in a workspace; return how many there are."""
     stopped = 0
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

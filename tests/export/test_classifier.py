@@ -88,7 +88,7 @@ def test_temperature_and_calibration_error_are_what_they_are_called():
 def test_of_several_seeds_the_first_is_taken_and_of_none_nothing():
     runs = [{"seed": 1, "path": "a"}, {"seed": 2, "path": "b"}]
     assert chosen_run({"full": {"runs": runs}}, "full") == runs[0]
-    with pytest.raises(UserError, match=r"No setting of the mode full was sound.*remove it from grid.mode"):
+    with pytest.raises(UserError, match=r"every setting of the mode full a run diverged.*remove full from grid.mode"):
         chosen_run({"full": None}, "full")
 
 

@@ -52,8 +52,8 @@ def test_what_other_columns_hold_comes_out_as_it_went_in(tmp_path):
 
 
 WRONG = {
-    "no such column": ("a.csv", "body\nx\n", "a.csv has no column 'text': it has body"),
-    "no such key": ("a.jsonl", '{"body": "x"}\n', "a.jsonl has no column 'text': it has body"),
+    "no such column": ("a.csv", "body\nx\n", "a.csv has no column 'text': name another of its columns: body"),
+    "no such key": ("a.jsonl", '{"body": "x"}\n', "a.jsonl has no column 'text': name another of its columns: body"),
     "in the way": ("a.csv", "text,prediction\nx,y\n", "a.csv has a column 'prediction', which predictions"),
     "in a late row's": (
         "a.jsonl",
@@ -79,7 +79,7 @@ def test_the_best_mode_is_that_of_validation():
 
     selection = {"a": mode(0.7, 0.5), "b": mode(0.8, 0.6), "c": mode(0.8, 0.4), "d": None, "e": mode(0.8, 0.4)}
     assert best_mode(selection, "accuracy") == "c"
-    with pytest.raises(UserError, match="No mode has a sound setting"):
+    with pytest.raises(UserError, match="In every setting of every mode a run diverged or failed"):
         best_mode({"a": None}, "accuracy")
 
 
@@ -110,8 +110,8 @@ MISTAKES = {
     "twice the column": ({"input": "twice.csv"}, ["twice.csv has more than one column 'text'", "rename"]),
     "empty": ({"input": "empty.csv"}, ["empty.csv is empty", "header"]),
     "in the way": ({"input": "again.csv"}, ["again.csv has a column 'prediction'", "rename or remove"]),
-    "another encoding": ({"input": "latin.csv"}, ["latin.csv, line 2", "no UTF-8: save the file as UTF-8"]),
-    "no JSON": ({"input": "a.jsonl"}, ["a.jsonl, line 1 is no JSON"]),
+    "another encoding": ({"input": "latin.csv"}, ["latin.csv, line 2", "not UTF-8: save the file as UTF-8"]),
+    "no JSON": ({"input": "a.jsonl"}, ["a.jsonl, line 1 is not JSON"]),
     "no Parquet": ({"input": "a.parquet"}, ["a.parquet cannot be read as Parquet"]),
     "no such mode": ({"input": "good.csv", "mode": "bitfits"}, ["mode is 'bitfits'", "did you mean bitfit?"]),
     "another format": ({"input": "good.csv", "output": "x.tsv"}, ["output is 'x.tsv'", "end in .csv"]),
@@ -143,7 +143,7 @@ def test_names_that_would_not_reach_a_cluster_s_jobs_get_a_sentence():
         assert said.stdout == name
         check_names(PredictRequest(name, "b.csv", ["text"], None))
     for name in (SOURCE, "a\\b.csv", "'\".csv", "\x85.csv"):
-        with pytest.raises(UserError, match=r"output is .*loses on the way to a cluster's jobs"):
+        with pytest.raises(UserError, match=r"output is .*changes on the way to a cluster's jobs"):
             check_names(PredictRequest("a.csv", name, ["text"], None))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def compared_files(folder: Path) -> dict[str, bytes]:
-    """What must be the same wherever a sweep ran: everything but logs, and what tells seconds and memory."""
+    """Return what must be the same wherever a sweep ran: everything but logs, and what tells seconds and memory."""
     chosen = {}
     for pattern in ("runs/**/*", "evaluation/*", "*.csv", "*.json", "report/tables/*.csv", "report/figures/heat*.svg"):
         for path in folder.glob(pattern):

@@ -40,7 +40,7 @@ def repositories(tmp_path_factory):
 
 @pytest.fixture
 def many() -> dict:
-    """A data set of two configurations: one of three files that train, its test split without labels."""
+    """Return a data set of two configurations: one of three files that train, its test split without labels."""
     shards = {f"one/train-0000{part}-of-00003.parquet": parquet(8, start=10 * part) for part in range(3)}
     hidden = io.BytesIO()
     pd.DataFrame({"text": ["a", "b"], "label": [-1, -1]}).to_parquet(hidden, index=False)

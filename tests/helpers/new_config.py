@@ -25,7 +25,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def call(cwd, *arguments: str) -> subprocess.CompletedProcess:
-    """Calls the script without a terminal."""
+    """Call the script without a terminal."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,

@@ -26,7 +26,7 @@ OLD_CONFIG = {
 
 
 def write_old_folder(folder: Path) -> BertForPreTraining:
-    """A folder as the first BERT checkpoints on the Hub: vocab.txt, a bare config, weights with pretraining heads."""
+    """Write a folder like the first BERT checkpoints on the Hub: vocab.txt, a bare config, weights with heads."""
     torch.manual_seed(0)
     model = BertForPreTraining(BertConfig(**OLD_CONFIG))
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -4,7 +4,7 @@ import re
 
 
 def run_program(text: str, heading: str, **names) -> dict:
-    """Runs the Python program under a heading of a card."""
+    """Run the Python program under a heading of a card."""
     program = re.search(rf"## {heading}\n.*?```python\n(.*?)```", text, flags=re.S)[1]
     exec(program, names)
     return names

@@ -29,7 +29,7 @@ class Workspace:
                 shutil.copy(source, folder / part)
 
     def config(self, name: str, **changes) -> Path:
-        """Writes configs/<name>.yaml: the small experiment under that name, with some of its keys changed."""
+        """Write configs/<name>.yaml: the small experiment under that name, with some of its keys changed."""
         settings = yaml.safe_load((self.folder / "configs" / "small.yaml").read_text())
         path = self.folder / "configs" / f"{name}.yaml"
         path.write_text(yaml.safe_dump({**settings, "experiment": name, **changes}))
@@ -38,7 +38,7 @@ class Workspace:
     def snakemake(
         self, *arguments: str | Path, before: Sequence[str] = (), **environment: str
     ) -> subprocess.CompletedProcess:
-        """Calls Snakemake, behind what `before` has; its standard error is with its standard output."""
+        """Call Snakemake, behind what `before` has; its standard error is with its standard output."""
         command = [*before, sys.executable, "-m", "snakemake", *map(str, arguments)]
         return subprocess.run(
             command,
@@ -51,7 +51,7 @@ class Workspace:
         )
 
     def start(self, *arguments: str | Path, log: Path, **environment: str) -> subprocess.Popen:
-        """Starts Snakemake in a process group of its own, with all that it says in `log`."""
+        """Start Snakemake in a process group of its own, with all that it says in `log`."""
         command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
         with log.open("w") as output:
             return subprocess.Popen(
@@ -70,20 +70,20 @@ class Workspace:
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=300)
 
     def plan(self, *arguments: str | Path) -> set[str]:
-        """What a dry run would run: each job by its rule and wildcards, as in `check_mode mode=full`."""
+        """Return what a dry run would run: each job by its rule and wildcards, as in `check_mode mode=full`."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
         return planned_jobs(done.stdout)
 
     def jobs(self, *arguments: str | Path) -> dict[str, int]:
-        """What a dry run would run: the number of jobs of each rule."""
+        """Return what a dry run would run: the number of jobs of each rule."""
         done = self.snakemake("--dry-run", *arguments)
         assert done.returncode == 0, done.stdout
         return count_jobs(done.stdout)
 
 
 def planned_jobs(output: str) -> set[str]:
-    """The jobs that a dry run displays, without the target rule."""
+    """Return the jobs that a dry run displays, without the target rule."""
     jobs: list[str] = []
     for line in output.splitlines():
         words = line.split(None, 1)
@@ -95,7 +95,7 @@ def planned_jobs(output: str) -> set[str]:
 
 
 def count_jobs(output: str) -> dict[str, int]:
-    """The table of job counts that Snakemake prints first, without its target rule and its total."""
+    """Return the table of job counts that Snakemake prints first, without its target rule and its total."""
     counts, inside = {}, False
     for line in output.splitlines():
         words = line.split()

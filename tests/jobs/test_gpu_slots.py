@@ -33,7 +33,7 @@ class Runs:
         self.processes: list[subprocess.Popen] = []
 
     def start(self) -> int:
-        """Starts one; returns its number."""
+        """Start one; return its number."""
         number = len(self.processes)
         with (self.folder / f"{number}.txt").open("w") as output:
             command = [sys.executable, "-c", HOLD, str(self.percent)]
@@ -41,7 +41,7 @@ class Runs:
         return number
 
     def said(self, number: int, word: str, seconds: float = 30) -> str | None:
-        """What one says after `word`, None where it has not said so after so many seconds."""
+        """Return what one says after `word`, None where it has not said so after so many seconds."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in (self.folder / f"{number}.txt").read_text().splitlines():
@@ -51,7 +51,7 @@ class Runs:
         return None
 
     def gpu_of(self, number: int, seconds: float = 30) -> str | None:
-        """The GPU that one sees once it has a slot, None where it has none after so many seconds."""
+        """Return the GPU that one sees once it has a slot, None where it has none after so many seconds."""
         return self.said(number, "sees", seconds)
 
 
@@ -91,5 +91,5 @@ def test_a_profile_names_the_gpus(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     share_gpus(200)
     assert os.environ[GPUS] == "4,7"
-    with pytest.raises(UserError, match=r"resources.gpu_percent is 0, so that there is no GPU to share"):
+    with pytest.raises(UserError, match=r"resources.gpu_percent is 0, so there is no GPU to share"):
         share_gpus(0)

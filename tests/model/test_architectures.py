@@ -34,7 +34,7 @@ BAD = ["a bad film", "as bad as they come, and far too long", "I did not like an
 
 
 def bert_tokenizer(folder: Path) -> int:
-    """The one of bert-base-uncased; returns how many tokens it has."""
+    """Write the tokenizer of bert-base-uncased; return how many tokens it has."""
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(ROOT / "models" / "bert-tiny" / name, folder / name)
     return 30_522
@@ -157,7 +157,7 @@ OTHERS: dict[str, tuple[dict, Callable[[Path], int]]] = {
 
 
 def write_encoder(folder: Path, kind: str, **changes: object) -> torch.nn.Module:
-    """An encoder as its authors publish it: without a head for classification."""
+    """Write an encoder as its authors publish it: without a head for classification."""
     settings, tokenizer, *_ = {**KINDS, **OTHERS}[kind]
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
@@ -170,7 +170,7 @@ def write_encoder(folder: Path, kind: str, **changes: object) -> torch.nn.Module
 
 @pytest.fixture(scope="module", params=KINDS)
 def prepared(request, tmp_path_factory) -> tuple[str, Path]:
-    """A kind, and the folder of its prepared encoder."""
+    """Return a kind, and the folder of its prepared encoder."""
     folder = tmp_path_factory.mktemp(request.param)
     write_encoder(folder / "source", request.param)
     prepare_encoder(folder / "source", request.param, folder)
@@ -276,7 +276,7 @@ def test_weights_in_several_files_are_the_same_weights(tmp_path):
     whole, parts = (tmp_path / f"{name}-prepared" / "model.safetensors" for name in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
     next((tmp_path / "parts").glob("model-00001-of-*")).unlink()
-    with pytest.raises(UserError, match=r"parts has \d of \d files of weights: download it again"):
+    with pytest.raises(UserError, match=r"parts has only \d of \d files of weights: download all of them"):
         prepare_encoder(tmp_path / "parts", "parts", tmp_path / "new")
 
 
@@ -313,7 +313,7 @@ def test_attention_of_other_kinds_has_its_own_gradient(tmp_path, kind):
 def test_an_encoder_that_reads_padding_is_told(tmp_path):
     write_encoder(tmp_path / "source", "xlnet")
     prepare_encoder(tmp_path / "source", "xlnet", tmp_path)
-    with pytest.raises(UserError, match="'xlnet' answers otherwise where a text is padded to the length of others"):
+    with pytest.raises(UserError, match="'xlnet' changes its answer when a text is padded to the length of others"):
         check_mode(tmp_path, 2, BUILT_IN["head"], 16, "float32")
 
 
@@ -325,7 +325,7 @@ def change_json(path: Path, **changes: object) -> None:
     ("kind", "changes", "words"),
     [
         ("bert", {"model_type": "nobert", "auto_map": {"AutoModel": "code.Model"}}, "needs code of its own, that Bit"),
-        ("bert", {"model_type": "clip"}, "has model_type 'clip', which is not made for that: set encoder to one that"),
+        ("bert", {"model_type": "clip"}, "has model_type 'clip', which does not classify texts: set encoder to one"),
         (
             "bert",
             {"num_hidden_layers": 3},
@@ -362,7 +362,7 @@ def test_files_that_are_not_what_their_names_say_are_told(tmp_path):
 def test_what_would_fail_in_every_run_is_found_before(tmp_path):
     write_encoder(tmp_path / "source", "bert", vocab_size=1_500)
     prepare_encoder(tmp_path / "source", "encoder", tmp_path)
-    with pytest.raises(UserError, match=r"tokenizer gives token \d+, and there are embeddings of 1500 only"):
+    with pytest.raises(UserError, match=r"tokenizer gives token \d+, and there are embeddings for only 1500 tokens"):
         check_mode(tmp_path, 2, BUILT_IN["full"], 16, "float32")
     # A limit that `check_max_length` may not know by its name.
     write_encoder(tmp_path / "short", "bert", max_position_embeddings=8)

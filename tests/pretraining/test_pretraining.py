@@ -20,7 +20,7 @@ from bitsweep.model.encoder import prepare_encoder
 from bitsweep.pretraining.corpus import read_corpus
 from bitsweep.pretraining.document_codes import document_codes
 from bitsweep.pretraining.loop import Batch, StudentTraining, plan_epoch
-from bitsweep.pretraining.model_card import tell_judgement
+from bitsweep.pretraining.model_card import add_judgement
 from bitsweep.pretraining.special_tokens import Special, special_tokens
 from bitsweep.pretraining.student import build_student, student_config
 from bitsweep.pretraining.targets import Targets, pooler_targets, read_targets
@@ -129,7 +129,7 @@ def test_a_teacher_that_cannot_mask_is_refused(tmp_path):
 
 
 def write_tokenizer(vocabulary: list[str], folder: Path) -> dict[str, int]:
-    """Writes a tokenizer of whole words; returns their ids."""
+    """Write a tokenizer of whole words; return their ids."""
     ids = {word: number for number, word in enumerate(vocabulary)}
     tokenizer = Tokenizer(WordLevel(ids, unk_token="[PAD]"))
     ends = [(end, ids[end]) for end in ("[CLS]", "[SEP]")]
@@ -216,10 +216,10 @@ def test_what_is_held_out_is_never_read_even_where_it_stands_twice(tmp_path):
 def test_a_card_tells_what_the_encoder_is_worth_once():
     found = {"probe": 0.75, "full": {"mean": 0.9, "deviation": 0.001}}
     judgement = {"modes": ["full", "bitfit"], "protocol": "By fine-tuning.", "encoders": {"mine": found}}
-    card = tell_judgement("# mine\nA BERT.\n", judgement)
+    card = add_judgement("# mine\nA BERT.\n", judgement)
     assert card.startswith("# mine\nA BERT.\n\n## What it is worth\nBy fine-tuning.\n")
     assert "| mine | 0.9000 ± 0.0010 |  | 0.7500 |" in card.splitlines()
-    assert tell_judgement(card, judgement) == card
+    assert add_judgement(card, judgement) == card
 
 
 def test_a_file_without_texts_is_told(tmp_path):

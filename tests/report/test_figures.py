@@ -87,7 +87,7 @@ def test_differences():
     chart = differences_figure(rows, "accuracy")
     assert {"pair", "difference in test accuracy, points", "verdict"} <= tips(chart)
     drawn = next(rows for rows in chart.to_dict()["datasets"].values() if "pair" in rows[0])
-    assert [(row["told"], row["fill"] == "white") for row in drawn] == [
+    assert [(row["verdict"], row["fill"] == "white") for row in drawn] == [
         ("more than chance", False),
         ("may be chance", True),
     ]
@@ -100,5 +100,5 @@ def test_heat_maps_tell_the_spread_over_seeds_and_what_has_no_number():
     chart = heat_map(runs, "full", None, "validation_mcc", "Matthews correlation")
     assert {"± standard deviation", "validation Matthews correlation"} <= tips(chart)
     rows = next(rows for rows in chart.to_dict()["datasets"].values() if len(rows) == 2)
-    assert [(row["told"], row["spread"]) for row in rows] == [("0.500", "0.141"), ("diverged", "")]
+    assert [(row["exact"], row["spread"]) for row in rows] == [("0.500", "0.141"), ("diverged", "")]
     assert "± standard deviation" not in tips(heat_map(runs[runs["seed"] == 1], "full", None, "validation_mcc"))

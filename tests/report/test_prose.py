@@ -53,7 +53,7 @@ def entry(accuracy: float, parameters: int, low: float, high: float, sd: float |
 
 
 def pair(first: str, second: str, difference: float, half: float, **changes) -> dict:
-    """A difference beyond chance, with an interval of `half` on either side."""
+    """Return a difference beyond chance, with an interval of `half` on either side."""
     pair = {"first": first, "second": second, "difference": difference, "seeds": None}
     pair |= {"interval": [difference - half, difference + half], "beyond_chance": True, "reason": None}
     return {**pair, **changes}

@@ -28,7 +28,7 @@ def from_counts(counts):
 
 
 def table(**predictions_by_seed):
-    """The table of a mode whose labels are all 1: its right answers are its ones."""
+    """Return the table of a mode whose labels are all 1: its right answers are its ones."""
     return pd.concat(
         pd.DataFrame({"seed": int(seed[1:]), "example": range(len(values)), "label": 1, "prediction": values})
         for seed, values in predictions_by_seed.items()

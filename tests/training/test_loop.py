@@ -257,7 +257,7 @@ def test_memory_that_runs_out_halves_micro_batches_and_changes_nothing_else(enco
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes.")
 
     wanted, found = gradients(100), gradients(3)
-    assert "micro-batches are now cut into 4" in capsys.readouterr().out
+    assert "each micro-batch is now cut into 4 parts" in capsys.readouterr().out
     for name, value in wanted.items():
         torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6, msg=name)
     with pytest.raises(UserError, match=r"Not even one example of \d+ tokens fits into memory: lower max_length"):

@@ -17,7 +17,7 @@ TRAINS = "bitsweep.training.run"
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the code, to edit."""
+    """Return a copy of the code, to edit."""
     for package in ("bitsweep", "scripts"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -34,7 +34,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def move(root: Path, old: str, new: str) -> None:
-    """Moves a module, with what imports it, as `git mv` and a search with replacement would."""
+    """Move a module, with what imports it, as `git mv` and a search with replacement would."""
     target = root.joinpath(*new.split(".")).with_suffix(".py")
     for folder in reversed([folder for folder in target.parents if root in folder.parents]):
         if not folder.exists():
@@ -63,11 +63,11 @@ def test_a_module_that_is_moved_and_renamed_changes_no_digest(code):
 
 def test_one_constant_changes_what_computes_with_it_and_nothing_else(code):
     before, trains = digests(code), module_digest(TRAINS, code)
-    edit(code / "bitsweep" / "training" / "batches.py", "TRAINING_TOKENS = 4096", "TRAINING_TOKENS = 2048")
+    edit(code / "bitsweep" / "training" / "budgets.py", "TRAINING_TOKENS = 4096", "TRAINING_TOKENS = 2048")
     after = digests(code)
     changed = {script for script in before if before[script] != after[script]}
     assert changed == {
-        script for script in before if "bitsweep.training.batches" in modules_behind(f"scripts.{script}")
+        script for script in before if "bitsweep.training.budgets" in modules_behind(f"scripts.{script}")
     }
     assert {"train_run", "check_mode", "evaluate_mode", "export_mode"} <= changed
     assert not changed & {"select_runs", "compare_modes", "summarize", "write_report", "tokenize_split", "fetch_data"}
@@ -108,7 +108,7 @@ def test_how_jobs_start_and_wait_is_no_part_of_what_a_run_computes(code):
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A script that takes a name from a package whose `__init__` takes it from a module."""
+    """Return a script that takes a name from a package whose `__init__` takes it from a module."""
     files = {
         "scripts/__init__.py": "",
         "scripts/say.py": "from bitsweep.words import greet\n\ngreet()\n",
@@ -144,7 +144,7 @@ def test_what_stands_behind_an_init_is_tracked_and_so_is_the_init(small, file, t
     [
         ("scripts/say.py", "from . import other\n", "write the relative import"),
         ("bitsweep/numbers.py", "from .words import greet\n", "numbers.py, line 1: write the relative import in full"),
-        ("scripts/say.py", "\nimport bitsweep.gone\n", "scripts/say.py, line 2: the import of bitsweep.gone is lost"),
+        ("scripts/say.py", "\nimport bitsweep.gone\n", "line 2: the import of bitsweep.gone cannot be followed"),
         ("scripts/say.py", "from bitsweep.gone import greet\n", "there is no module bitsweep.gone"),
         ("scripts/say.py", "from bitsweep.words import nothing\n", "there is no module bitsweep.words.nothing"),
         ("scripts/say.py", "def late():\n    from bitsweep.gone import x\n", "there is no module bitsweep.gone"),

@@ -72,7 +72,7 @@ def test_a_job_that_was_killed_asks_for_twice_as_much():
 
 
 def measure(asked: RunResources, folder: Path, *costs: dict) -> float | None:
-    """What is measured by runs with these costs.json, beside one that is still to come."""
+    """Return what is measured by runs with these costs.json, beside one that is still to come."""
     for index, cost in enumerate(costs):
         (folder / f"{index}.json").write_text(json.dumps(cost))
     asked.measure([(RUN, folder / f"{index}.json") for index in range(len(costs) + 1)], timed_of(asked.settings))

@@ -99,7 +99,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, *arguments: str) -> tuple[int, list[str], str]:
-    """The exit status of a call, the answers in it, and all that it said."""
+    """Return the exit status of a call, the answers in it, and all that it said."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr

@@ -1,8 +1,8 @@
 """transformers' eager attention as one function with its own backward pass, made for a CPU's caches.
 
 The scores of a few examples at a time stay in the cache from the product that makes them to the product that uses them,
-and all scales go into the products. Numbers are kept in the queries' format, where autocast would widen them to float32
-for the softmax alone; within the softmax and the products torch computes in float32 as ever.
+and all scaling is part of the products. Numbers stay in the queries' format, while autocast would widen them to float32
+for the softmax alone; within the softmax and the products torch computes in float32 as always.
 """
 
 import sys
@@ -13,24 +13,24 @@ from torch import nn
 from bitsweep.model.fast.dropout import levels, mask_, scale_of, to_mask
 
 NAME = "bitsweep"
-# Bytes of scores at a time: about a core's second-level cache.
+# The bytes of scores that are computed at a time: about the size of a core's second-level cache.
 BLOCK_BYTES = 2**20
-# What some decoders do to the scores besides: those are left to their own eager attention.
+# By these arguments some decoders change the scores further: such calls go to the decoder's own eager attention.
 OTHER_SCORES = ("block_indices", "indices", "position_bias", "s_aux", "sinks", "softcap")
 
 
 def product(left: torch.Tensor, right: torch.Tensor, alpha: float) -> torch.Tensor:
-    """`alpha` times the products of two (n, rows, inner), (n, inner, columns), scaled while they are in registers."""
+    """Return `alpha` times the products of (n, rows, inner) and (n, inner, columns), scaled while in registers."""
     return torch.baddbmm(left.new_empty(1, 1, 1), left, right, beta=0, alpha=alpha)
 
 
 def matrices(x: torch.Tensor) -> torch.Tensor:
-    """(n, heads, rows, columns) as contiguous (n * heads, rows, columns)."""
+    """Return `x`, of shape (n, heads, rows, columns), as contiguous (n * heads, rows, columns)."""
     return x.reshape(-1, *x.shape[2:]).contiguous()
 
 
 def blocks(examples: int, largest: int) -> list[slice]:
-    """Cuts examples into blocks of 1, 2, 4, ... up to `largest`: products are compiled for every shape."""
+    """Cut examples into blocks of 1, 2, 4, ... up to `largest`: few sizes, as products are compiled for each."""
     parts, start = [], 0
     while start < examples:
         size = 2 ** (min(largest, examples - start).bit_length() - 1)
@@ -40,10 +40,10 @@ def blocks(examples: int, largest: int) -> list[slice]:
 
 
 class Attention(torch.autograd.Function):
-    """dropout(softmax(scaling query key^T + bias)) value, all (n, heads, length, head size).
+    """The function dropout(softmax(scaling query key^T + bias)) value, all of shape (n, heads, length, head size).
 
-    `bias` is None or broadcasts to (n, heads, length, length). `mask` is None or what `Noise.draw` gave for the scores;
-    it becomes dropout's mask in place.
+    `bias` is None or broadcasts to (n, heads, length, length). `mask` is None or the numbers that `Noise.draw` gave for
+    the scores, which become dropout's mask in place.
     """
 
     @staticmethod
@@ -96,20 +96,23 @@ class Attention(torch.autograd.Function):
 
 
 def additive(mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor | None:
-    """A mask as it is added to the scores: 0 where to look, the lowest number elsewhere."""
+    """Return a mask in the form that is added to the scores: 0 where to look, the lowest number elsewhere."""
     lowest = torch.finfo(dtype).min
     if mask is None or mask.dtype == dtype:
         return mask
     if mask.dtype == torch.bool:
         return torch.zeros(mask.shape, dtype=dtype).masked_fill_(~mask, lowest)
-    # Not minus infinity, which float32's lowest number would become in bfloat16.
+    # Without this limit, float32's lowest number would become minus infinity in bfloat16.
     return mask.clamp(min=lowest).to(dtype)
 
 
 def attend(module, query, key, value, attention_mask, scaling=None, dropout=0.0, **others):
-    """transformers' attention interface. query, key, value: (n, heads, length, head size)."""
+    """Return the output of attention, called through transformers' interface for attention functions.
+
+    query, key, value: (n, heads, length, head size); output: (n, length, heads, head size).
+    """
     rate = dropout if module.training else 0.0
-    # Rotary positions are float32, where autocast has made the values bfloat16.
+    # Rotary positions make queries and keys float32, while autocast has made the values bfloat16.
     query, key = query.to(value.dtype), key.to(value.dtype)
     attention_mask = additive(attention_mask, query.dtype)
     trained_mask = attention_mask is not None and attention_mask.requires_grad
@@ -127,15 +130,19 @@ def attend(module, query, key, value, attention_mask, scaling=None, dropout=0.0,
 
 
 def install(model: nn.Module) -> None:
-    """Lets a transformers model on the CPU use `attend` where it takes one by name; modules need their `noise`."""
-    # Not at the top: the model's classes come in by light_imports first.
+    """Let a transformers model on the CPU use `attend`, if its attention can be chosen by name.
+
+    Its modules need their `noise` (`dropout.install`).
+    """
+    # These imports are not at the top, because light_imports has to import the model's classes first.
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import bidirectional_mask_function, sdpa_mask
 
     def mask(*, mask_function, attention_mask, kv_length, **options):
         plain = mask_function is bidirectional_mask_function and attention_mask is not None
         if plain and attention_mask.shape[-1] == kv_length:
-            # All queries see the same keys, so that one row of (n, 1, 1, keys) is enough, or none.
+            # All queries of a text see the same keys, so that a mask of (n, 1, 1, keys) is enough, or none at all where
+            # nothing is padded.
             return None if attention_mask.all() else attention_mask.bool()[:, None, None, :]
         options["allow_is_causal_skip"] = False
         return sdpa_mask(mask_function=mask_function, attention_mask=attention_mask, kv_length=kv_length, **options)

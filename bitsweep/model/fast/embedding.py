@@ -1,6 +1,7 @@
-"""Word embeddings whose gradient costs what the batch's tokens cost, not what the vocabulary does.
+"""Word embeddings whose gradient takes time for the batch's tokens, not for the whole vocabulary.
 
-torch fills a gradient of the whole table for every micro-batch, a quarter of the time of a small encoder's training.
+torch fills a gradient of the whole table for every micro-batch, which takes a quarter of the time of a small encoder's
+training.
 """
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn.functional import embedding
 
 
 class RowLookup(torch.autograd.Function):
-    """Looks rows up; the backward pass adds their gradients to `weight.grad` in place."""
+    """The lookup of rows; its backward pass adds their gradients to `weight.grad` in place."""
 
     @staticmethod
     def forward(ctx, weight: torch.Tensor, ids: torch.Tensor, padding: int | None) -> torch.Tensor:
@@ -29,7 +30,7 @@ class RowLookup(torch.autograd.Function):
 
 
 class RowGradientEmbedding(nn.Module):
-    """Stands in for an `nn.Embedding` whose `weight.grad` exists before the first backward pass."""
+    """A replacement for an `nn.Embedding` whose `weight.grad` exists before the first backward pass."""
 
     def __init__(self, table: nn.Embedding) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class RowGradientEmbedding(nn.Module):
 
 
 def install(model: nn.Module) -> None:
-    """Replaces a transformers model's word embeddings, where they are a plain `nn.Embedding`."""
+    """Replace a transformers model's word embeddings, where they are a plain `nn.Embedding`."""
     table = model.get_input_embeddings()
     if type(table) is nn.Embedding and table.max_norm is None and not table.scale_grad_by_freq:
         model.set_input_embeddings(RowGradientEmbedding(table))

@@ -1,8 +1,8 @@
-"""Importing torch and transformers' model classes without what a run never uses.
+"""Imports of torch and transformers' model classes, without the parts that a run never uses.
 
 torch's compiler, its export, its distributed tensors and scipy take half of the seconds from a process's start to its
-first step, and are imported by transformers and torch only to decorate functions, to name types or to register what
-the compiler calls. A script whose seconds count imports this module before any that imports torch.
+first step. transformers and torch import them only to decorate functions, to name types or to register what the
+compiler calls. A script that has to start quickly imports this module before any other that imports torch.
 """
 
 import sys
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# What only tensors without data (of the device "meta") and exported programs need.
+# Only tensors without data (on the device "meta") and exported programs need these modules.
 REGISTRATIONS = ("torch._meta_registrations", "torch.export")
 COMPILER = ("torch._dynamo", "torch._dynamo._trace_wrapped_higher_order_op")
 OPTIONAL = ("scipy", "sklearn")
@@ -34,9 +34,9 @@ class Placeholder(types.ModuleType):
 
 @contextmanager
 def light_imports() -> Iterator[None]:
-    """Within the block the compiler is a placeholder, and distributed tensors and scipy count as not installed.
+    """Replace the compiler by a placeholder within the block, and let distributed tensors and scipy seem not installed.
 
-    Does nothing for what has been imported already. Afterwards everything can be imported as ever.
+    What has been imported already stays as it is. After the block everything can be imported as usual.
     """
     import torch
 
@@ -58,7 +58,7 @@ def light_imports() -> Iterator[None]:
 
 
 def import_torch() -> None:
-    """Imports torch without what it registers for its compiler; does nothing where torch has been imported already."""
+    """Import torch without what it registers for its compiler; do nothing where torch has been imported already."""
     if "torch" in sys.modules:
         return
     sys.modules.update({name: Placeholder(name) for name in REGISTRATIONS})

@@ -1,8 +1,8 @@
-"""Layer normalization that keeps bfloat16 where autocast would widen its output to float32.
+"""Layer normalization whose output stays bfloat16 where autocast would widen it to float32.
 
-What follows it, a matrix product, rounds its input to bfloat16 anyway, once for every product. Within, everything is
-float32: of bfloat16 inputs torch adds up the gradients of weight and bias in bfloat16 on a CPU, which loses a tenth of
-them over some thousand tokens.
+The matrix products that follow would each round it to bfloat16 anyway. The normalization itself computes in float32:
+for bfloat16 inputs torch adds up the gradients of weight and bias in bfloat16 on a CPU, which loses a tenth of them
+over some thousand tokens.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class LayerNorm(nn.LayerNorm):
-    """Stands in for `torch.nn.LayerNorm`."""
+    """A replacement for `torch.nn.LayerNorm`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not torch.is_autocast_enabled("cpu"):
@@ -20,7 +20,7 @@ class LayerNorm(nn.LayerNorm):
 
 
 def install(model: nn.Module) -> None:
-    """Lets the model's layer normalizations on the CPU keep autocast's number format."""
+    """Let the layer normalizations of a model on the CPU give their output in autocast's number format."""
     for module in model.modules():
         if type(module) is nn.LayerNorm:
             module.__class__ = LayerNorm
