@@ -2,7 +2,7 @@
 # make new      writes a config for your own file: asks five questions (or FILE=mine.csv TEXT=column LABEL=column ...)
 # make explain  says which jobs a call would run, and why (CONFIG=configs/imdb.yaml for another experiment)
 # make test     sets up .venv and runs the tests
-# make test-quick   those that run no Snakemake: a minute
+# make test-quick   those that run no Snakemake: under two minutes
 # make check    formatting and lint, as CI runs them
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in

@@ -89,7 +89,7 @@ class Benchmark:
         }
 
     def note(self, **record) -> None:
-        """Add a measurement, print it, and write all that there are, so that an interruption loses nothing."""
+        """Add a measurement, print it, and write all of them, so that an interruption loses nothing."""
         self.records.append(record)
         shown = {key: round(value, 3) if isinstance(value, float) else value for key, value in record.items()}
         line = ", ".join(f"{key} {value}" for key, value in shown.items() if not isinstance(value, (list, dict)))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -57,26 +56,18 @@ def note_sum(path: Path, content: Path) -> None:
         part.write_text(f"{content.stat().st_size} {sha256_file(content)}\n")
 
 
-def damage_of(path: Path, hash_up_to: float = math.inf) -> str | None:
-    """Return what is wrong with a file, as the end of a sentence; None where it is whole or no checksum is noted.
-
-    Files of more than `hash_up_to` bytes are judged by their size alone.
-    """
+def noted_sum(path: Path) -> tuple[int, str] | None:
+    """Return the size and the SHA-256 that are noted for a file; None where none are."""
     try:
         size, digest = sum_path(path).read_text().split()
+        return int(size), digest
     except (OSError, ValueError):
         return None
-    found = path.stat().st_size
-    if found != int(size):
-        return f"has {found} bytes instead of {size}"
-    if found <= hash_up_to and sha256_file(path) != digest:
-        return "is not what was written"
-    return None
 
 
 def is_intact(path: Path) -> bool:
     """Return whether a file is there, has a checksum, and is what was written."""
-    return path.is_file() and sum_path(path).is_file() and damage_of(path) is None
+    return path.is_file() and noted_sum(path) == (path.stat().st_size, sha256_file(path))
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes the conda environment of all rules from the lock file: `python -m envs.write`."""
+"""Write the conda environment of all rules from the lock file: `python -m envs.write`."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 # Tables, figures and prose.
 # Needs: data/examination.json, data/source/source.json, runs.csv, epochs.csv, costs.csv, selection.json, selection_price.json, evaluation/, comparison.json, tokens/
 # Makes: report/{index.html,report.md,summary.json}, report/tables/, report/figures/
-# Files that are marked by report() are in `snakemake --report`, under its category, with its caption from ../report/.
+# Files that are marked by report() are in `snakemake --report`, under their category, with their caption from ../report/.
 
 
 from bitsweep.workflow.rule_params import experiment_text

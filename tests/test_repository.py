@@ -5,6 +5,8 @@ import re
 
 import yaml
 
+from bitsweep.config.settings import Grid, Mode
+from bitsweep.model.modes import BUILT_IN, KINDS
 from bitsweep.workflow.fingerprint import scripts
 from envs.write import environment
 from tests.helpers.workspace import ROOT
@@ -62,3 +64,16 @@ def test_the_slurm_profile_has_a_gpu_for_each_rule_that_computes_on_one():
     assert asked == {rule: {"gres": "gpu:1"} for rule in found}
     said = re.search(r"^\*\*GPUs\.\*\*.*?\n\n", (ROOT / "docs" / "cluster.md").read_text(), re.M | re.S)[0]
     assert found <= set(re.findall(r"`(\w+)`", said))
+
+
+def test_what_lists_the_modes_and_kinds_lists_all_of_them():
+    docs, modes = (ROOT / "docs" / "experiments.md").read_text(), (ROOT / "docs" / "modes.md").read_text()
+    compared = yaml.safe_load((ROOT / "configs" / "modes.yaml").read_text())["grid"]["mode"]
+    for mode in BUILT_IN:
+        assert f"`{mode}`" in docs, "docs/experiments.md"
+        assert f"`{mode}`" in modes, "docs/modes.md"
+        assert mode in compared, "configs/modes.yaml"
+        assert mode in Grid.model_fields["mode"].description, "the docstring of Grid.mode"
+    for kind in KINDS:
+        assert re.search(rf"\b{kind}\b", modes), "docs/modes.md"
+        assert kind in Mode.model_fields["train"].description, "the docstring of Mode.train"

@@ -36,14 +36,9 @@ BUILT_IN: dict[str, dict] = {
     # The BitFit paper's control (section 4): as many parameters as bitfit trains, drawn uniformly from all.
     "random": {"random": {"train": ["bias"]}},
 }
-KINDS = {
-    "all": "every parameter",
-    "bias": "parameters with `bias` in their name",
-    "head": "the classifier on top of the encoder",
-    "layernorm": "weights and biases of normalization layers",
-    "query_bias": "biases of the projections of queries",
-    "intermediate_bias": "biases of the feed-forward blocks' first layers",
-}
+# Every parameter; those with `bias` in their name; the classifier on top of the encoder; weights and biases of
+# normalization layers; biases of the projections of queries, and of the feed-forward blocks' first layers.
+KINDS = ("all", "bias", "head", "layernorm", "query_bias", "intermediate_bias")
 
 
 @dataclass
@@ -126,11 +121,10 @@ def chosen_names(model: torch.nn.Module, mode: dict) -> set[str]:
     for kind in mode.get("train", []):
         names = set(names_of_kind(model, kind))
         if not names or (kind == "bias" and all(is_in_head(model, name) for name in names)):
-            what = f"{kind!r} ({KINDS[kind]})" if kind in KINDS else f"parameters named {kind!r}"
             example = next(name for name, _ in model.named_parameters() if not is_in_head(model, name))
             raise UserError(
-                f"the encoder has no parameter that the mode would train by {what}: remove the mode from grid.mode, or "
-                f"let it train others (the encoder's parameters have names like {example})."
+                f"the encoder has no parameter that the mode would train by {kind!r}: remove the mode from grid.mode, "
+                f"or let it train others (the encoder's parameters have names like {example})."
             )
         chosen |= names
     return chosen

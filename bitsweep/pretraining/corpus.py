@@ -39,7 +39,7 @@ def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
     texts, rest = table.columns["text"], []
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):
-            raise UserError(f"{table.place(row)} {wrong}: mend or remove it ({key}.text names the column).")
+            raise UserError(f"{table.place(row)} {wrong}: correct or remove it ({key}.text names the column).")
     if entry.get("split") and texts:
         # The rows are split as an experiment splits labelled ones, so that the same rows train. Labels do not matter
         # for this kind of split.

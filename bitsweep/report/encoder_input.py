@@ -1,4 +1,4 @@
-"""What the encoder reads, token by token: for the report."""
+"""The tokens that the encoder reads, for the report."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Which modes are worth their costs."""
+"""The Pareto front: the modes that are worth their costs."""
 
 
 def on_front(modes: dict[str, tuple[float, float]]) -> dict[str, bool]:

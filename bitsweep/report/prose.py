@@ -1,4 +1,4 @@
-"""What the numbers mean, in sentences made from them."""
+"""The meaning of the numbers, in sentences made from them."""
 
 import math
 

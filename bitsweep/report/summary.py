@@ -102,7 +102,7 @@ def describe_test(evaluation: dict, metric: str, comparison: dict, mode: str) ->
 
 
 def describe_costs(choice: dict, runs: pd.DataFrame, costs: pd.DataFrame) -> dict:
-    """Means over the seeds of the selected setting, its largest memory, and the seconds of the mode's whole sweep."""
+    """Return means over the selected setting's seeds, its largest memory, and the seconds of the mode's whole sweep."""
     paths = [run["path"] for run in choice["runs"]]
     of_choice = costs[costs["path"].isin(paths)]
     return {

@@ -82,7 +82,7 @@ def validation_table(summary: dict) -> pd.DataFrame:
 
 
 def test_table(summary: dict) -> pd.DataFrame:
-    """Return the test split, one row a mode; nothing where all of a mode's runs diverged.
+    """Return the scores on the test split, one row a mode; without scores where all of a mode's runs diverged.
 
     The interval is that of the metric that selects, sd its standard deviation over seeds.
     """
@@ -122,7 +122,7 @@ def confusion_table(summary: dict) -> pd.DataFrame:
 
 
 def differences_table(summary: dict) -> pd.DataFrame:
-    """Return each pair of modes on the test split: see `comparison.compare`."""
+    """Return the difference of each pair of modes on the test split: see `comparison.compare`."""
     rows = []
     for pair in summary["differences"]:
         seeds = pair["seeds"] or {"sd": None, "interval": [None, None]}
@@ -201,6 +201,9 @@ def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     `metric` is what intervals and differences are of; Matthews correlations stay plain numbers.
     """
     shown = table.copy()
+    for column in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[column]) and table[column].isna().any():
+            shown[column] = table[column].astype(object).where(table[column].notna(), "")
     difference = ("difference|seeds_sd|sd", partial(spell_difference, metric=metric))
     for column in table.columns:
         for names, spelled in [*SPELLINGS, difference]:
@@ -251,7 +254,7 @@ def alignment(table: pd.DataFrame) -> list[str] | None:
 
 
 def looks_numeric(value: object) -> bool:
-    return str(value)[:1].isdigit() or str(value) == ""
+    return re.fullmatch(r"(-?[\d,.]+(e-?\d+)?( .*)?)?", str(value)) is not None
 
 
 def save_table(table: pd.DataFrame, csv: str | Path, metric: str = "accuracy") -> None:

@@ -1,4 +1,4 @@
-"""What the training-size study shows, in sentences made from its numbers."""
+"""The findings of the training-size study, in sentences made from its numbers."""
 
 from bitsweep.report.prose import BITFIT_PAPER, SHORT_REASONS
 from bitsweep.report.score_format import count, spell_lead

@@ -56,17 +56,17 @@ class Checkpoint:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError) as error:
-            return self.set_aside(f"cannot be read ({error})")
+            return self.set_aside(message=f"cannot be read ({error})")
         if metadata.get("sha256") != digest_of(metadata.get("state", ""), tensors):
-            return self.set_aside("is damaged")
+            return self.set_aside(message="is damaged")
         if metadata["made_from"] != self.made_from:
-            return self.set_aside("was made from other settings, data or code")
+            return self.set_aside(message="was made from other settings, data or code")
         return json.loads(metadata["state"]), tensors
 
-    def set_aside(self, reason: str) -> None:
+    def set_aside(self, message: str) -> None:
         aside = self.path.replace(self.path.with_name(f"{self.path.name}.set-aside"))
         print(
-            f"Warning: the checkpoint {self.path} {reason}: it is set aside as {aside.name}, and the run starts over."
+            f"Warning: the checkpoint {self.path} {message}: it is set aside as {aside.name}, and the run starts over."
         )
 
     def remove(self) -> None:

@@ -5,13 +5,14 @@ Snakemake knows whether an output exists, not whether it is whole: a truncated o
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bitsweep.errors import UserError
-from bitsweep.files import SUMS, damage_of, read_json, write_json
+from bitsweep.files import SUMS, noted_sum, read_json, sha256_file, write_json
 from bitsweep.training.finished_runs import FOLDER
 from bitsweep.training.run_files import RUN_FILES
 from bitsweep.workflow.snakemake_internals import is_recorded
@@ -47,22 +48,42 @@ def recorded_files(folder: Path) -> Iterator[Path]:
             yield from (path for name in files if (path := Path(root).parent / name).is_file())
 
 
+def damage_of(path: Path) -> str | None:
+    """Return what is wrong with a file, as the end of a sentence; None where it is whole or no checksum is noted."""
+    noted = noted_sum(path)
+    if noted is None:
+        return None
+    size, found = noted[0], path.stat().st_size
+    if found != size:
+        return f"has {found} bytes instead of {size}"
+    if found <= HASHED_BYTES and sha256_file(path) != noted[1]:
+        return "is not what was written"
+    return None
+
+
 def find_damaged(folder: Path) -> list[Unusable]:
     """Return the damaged files below a folder of results."""
-    paths = sorted(recorded_files(folder))
-    return [Unusable(path, f"{path} {wrong}") for path in paths if (wrong := damage_of(path, HASHED_BYTES))]
+    found = []
+    for path in sorted(recorded_files(folder)):
+        # Another call that is at work may replace files meanwhile.
+        with suppress(FileNotFoundError):
+            if wrong := damage_of(path):
+                found.append(Unusable(path, f"{path} {wrong}"))
+    return found
 
 
-def find_failed(results: Path) -> list[Unusable]:
-    """Return the results of runs that failed, which are tried again."""
+def find_failed(results: Path, damaged: Collection[Path] = ()) -> list[Unusable]:
+    """Return the results of runs that failed, which are tried again; not those that are `damaged`."""
     found = []
     for runs in (results / "runs", results / "study" / "runs"):
         # The study's runs lie a folder deeper.
         for depth in ("*/*/*/*", "*/*/*/*/*"):
             for path in sorted(runs.glob(f"{depth}/{RUN_FILES['result']}")):
-                # A run that was trained has null there, so these bytes are enough to know.
-                if b'"failed": "' in path.read_bytes():
-                    found.append(Unusable(path, f"{path.parent} failed the last time: {read_json(path)['failed']}"))
+                with suppress(FileNotFoundError):
+                    # A run that was trained has null there, so these bytes are enough to know.
+                    if path not in damaged and b'"failed": "' in path.read_bytes():
+                        why = read_json(path)["failed"].rstrip(".")
+                        found.append(Unusable(path, f"{path.parent} failed the last time: {why}"))
     return found
 
 

@@ -21,9 +21,14 @@ class KnownRows:
         self.limits = json.loads(limits)
         self.sources = sources
 
-    def check(self, results: Path) -> None:
-        """Raise UserError where a split is known to have fewer rows than its limit."""
-        path = results / "data" / "rows.json"
+    def check(self, results: Path, damaged: Sequence[Path] = ()) -> None:
+        """Raise UserError where a split is known to have fewer rows than its limit.
+
+        Nothing is known by files that are `damaged`.
+        """
+        path, source = results / "data" / "rows.json", results / "data" / "source" / "source.json"
+        if {path, source} & set(damaged):
+            return
         rows = read_json(path) if path.exists() else {}
         if rows.get("rows_of") != self.rows_of:
             return
@@ -31,7 +36,7 @@ class KnownRows:
             check_limits(rows, self.limits)
         except UserError:
             # The rows may be others by now. In doubt nothing is raised here: the rule check_mode checks them later.
-            if self.are_of(results / "data" / "source" / "source.json", path):
+            if self.are_of(source, path):
                 raise
 
     def are_of(self, source: Path, rows: Path) -> bool:

@@ -1,7 +1,8 @@
 """All that BitSweep uses of Snakemake beyond its language, in one place: another version may do it otherwise.
 
 A Snakefile sees its call as `workflow`, whose attributes are no public interface. tests/workflow names the version that
-this module was written for and tries each of these uses on it.
+this module was written for and tries each of these uses on it. The one exception is `workflow.overwrite_configfiles`,
+which the main Snakefile reads before this can be imported.
 """
 
 import base64
@@ -24,7 +25,7 @@ WRITTEN_FOR = "9.27.1"
 RECORDS = Path(".snakemake")
 
 
-def refuse(error: UserError) -> NoReturn:
+def refuse(error: UserError | str) -> NoReturn:
     """End the call with a sentence alone: Snakemake would add to a raised error where in its files it arose."""
     logger.error(f"Error: {error}")
     sys.exit(1)
@@ -88,11 +89,6 @@ class Call:
         limit = self.workflow.global_resources.get("gpu_percent")
         return limit and limit.value
 
-    @property
-    def planned_rules(self) -> set[str]:
-        """The names of the rules that have a job to run. Known once jobs are planned."""
-        return {job.rule.name for job in self.workflow.dag.needrun_jobs()}
-
     def set_group_size(self, group: str, size: Callable[[], int]) -> None:
         """Set how many jobs of a group share a cluster's job, unless the profile sets it.
 
@@ -114,25 +110,31 @@ class Call:
     def before_planning(self, mend: Callable[[], None], look: Callable[[], Collection[Path]]) -> None:
         """Have `mend` called before jobs are planned that will run, and `look` before a plan that is only shown.
 
-        Neither is called for --touch, which makes no file and needs all of them.
-
-        What `look` returns counts as missing in that plan. A UserError of either ends the call with its sentence.
+        Neither is called for --touch, which makes no file and needs all of them, and for the deletion of outputs, which
+        is to find all of them. What `look` returns counts as missing in that plan. A UserError of either ends the call
+        with its sentence.
         """
-        prepare = self.workflow._prepare_dag
+        prepare, delete = self.workflow._prepare_dag, self.workflow.delete_output
+        deletes = False
+
+        def delete_output(*arguments: Any, **options: Any) -> None:
+            nonlocal deletes
+            deletes = True
+            delete(*arguments, **options)
 
         def prepare_dag(*arguments: Any, **options: Any) -> None:
             hidden: Collection[Path] = ()
             try:
                 if self.runs_jobs:
                     mend()
-                elif not self.workflow.touch:
+                elif not self.workflow.touch and not deletes:
                     hidden = look()
             except UserError as error:
                 refuse(error)
             prepare(*arguments, **options)
             self.hide(hidden)
 
-        self.workflow._prepare_dag = prepare_dag
+        self.workflow._prepare_dag, self.workflow.delete_output = prepare_dag, delete_output
 
     def hide(self, paths: Collection[Path]) -> None:
         """Let files count as missing in the plan that is about to be made."""

@@ -22,10 +22,13 @@ class Startup:
     """The work of a call on its folder of results before the first job.
 
     `results` is the folder, `settings` are all that its results depend on.
-    `check` raises UserError where the settings do not go with what is in the folder.
+    `check` raises UserError where the settings do not go with what is in the folder, except in the files that it is
+    given, which are damaged.
     """
 
-    def __init__(self, results: str, settings: dict, check: Callable[[Path], None] = lambda results: None) -> None:
+    def __init__(
+        self, results: str, settings: dict, check: Callable[[Path, list[Path]], None] = lambda results, damaged: None
+    ) -> None:
         self.results = Path(results)
         self.settings = settings
         self.check = check
@@ -47,15 +50,19 @@ class Startup:
     def find_unusable(self) -> list[Unusable]:
         """Return the files that must be made anew. Raises UserError where the results were made with other settings."""
         check_settings(self.results, self.settings)
-        self.check(self.results)
-        return [*find_damaged(self.results), *find_failed(self.results)]
+        damaged = find_damaged(self.results)
+        return [*damaged, *find_failed(self.results, {file.path for file in damaged})]
 
     def look(self) -> list[Path]:
         """Report what is damaged or failed, and return these files, without changing anything."""
-        found = self.find_unusable() if self.results.exists() else []
+        if not self.results.exists():
+            return []
+        found = self.find_unusable()
         for file in found:
-            print(f"Note: {file.why}. A call that runs jobs sets it aside and makes it anew.", file=sys.stderr)
-        return [file.path for file in found]
+            print(f"Note: {file.why}. A call that runs jobs sets it aside, to be made anew.", file=sys.stderr)
+        paths = [file.path for file in found]
+        self.check(self.results, paths)
+        return paths
 
     def mend(self) -> None:
         """Set damaged files and failed runs aside, so that they are made anew, and lock the results."""
@@ -64,7 +71,8 @@ class Startup:
         self.take_lock()
         for file in self.find_unusable():
             file.set_aside()
-            print(f"Note: {file.why}. It is set aside as {file.aside.name} and made anew.", file=sys.stderr)
+            print(f"Note: {file.why}. It is set aside as {file.aside.name}, to be made anew.", file=sys.stderr)
+        self.check(self.results, [])
 
     def start(self) -> None:
         """Lock the results; wait for jobs that a killed call has left running, and cancel those in a Slurm cluster."""

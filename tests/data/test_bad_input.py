@@ -34,7 +34,7 @@ def changed(changes: dict) -> dict:
 
 
 def prepare(config: dict, kept: Path) -> None:
-    """Return what happens to data before any training, as the jobs do it."""
+    """Do what happens to data before any training, as the jobs do it."""
     settings = load_settings(config)
     classes = len(settings.label_names)
     tables, _ = fetch(json.loads(data_text(settings)), classes, kept)

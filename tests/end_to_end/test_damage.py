@@ -40,7 +40,7 @@ def write_failed(path: Path) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every name below a folder, with the content of files."""
+    """Return every name below a folder, with the content of files."""
     paths = sorted(folder.rglob("*"))
     return {str(path): path.read_bytes() if path.is_file() else None for path in paths}
 
@@ -63,7 +63,7 @@ def test_a_dry_run_shows_what_the_real_call_makes_anew_and_that_call_mends_first
     for name, why in ((WEIGHTS, "has 100 bytes instead of "), (FIGURE, "is not what was written")):
         assert f"Note: results/small/{name} {why}" in shown
     assert "learning_rate~1e-4/seed~42 failed the last time: Memory ran out." in shown
-    assert shown.count("A call that runs jobs sets it aside and makes it anew.") == 3
+    assert shown.count("A call that runs jobs sets it aside, to be made anew.") == 3
     planned = runs(["full"], [8], ["3e-4"]) | runs(["bitfit"], [32], ["1e-4"]) | SELECTION
     assert planned_jobs(shown) == planned
     done = damaged.snakemake("--cores", "2", *SMALL)
@@ -85,3 +85,22 @@ def test_a_damaged_file_that_nothing_needs_is_noted_and_no_job_is_planned_for_it
     shown = workspace.snakemake("--dry-run", *SMALL).stdout
     assert "results/small/tokens/train.safetensors has 10 bytes instead of " in shown
     assert planned_jobs(shown) == set()
+
+
+def test_files_that_the_call_itself_reads_are_set_aside_too_and_one_with_two_faults_once(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
+    workspace = Workspace(tmp_path / "copy", made=True)
+    results = workspace.folder / "results" / "small"
+    os.truncate(results / "data" / "rows.json", 20)
+    failed = results / FAILED
+    content = failed.read_text().replace('"failed": null', '"failed": "Memory ran out."')
+    failed.unlink()
+    failed.write_text(content)
+    shown = workspace.snakemake("--dry-run", *SMALL)
+    assert shown.returncode == 0, shown.stdout
+    assert shown.stdout.count("Note: ") == 2
+    done = workspace.snakemake("--cores", "2", *SMALL)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("It is set aside as .") == 2
+    assert json.loads((results / "data" / "rows.json").read_text())["train"] > 0
+    assert workspace.plan(*SMALL) == set()

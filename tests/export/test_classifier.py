@@ -1,4 +1,4 @@
-"""What is taken home: it loads as it is, it is the classifier that was evaluated, and its card runs."""
+"""An exported folder: what transformers loads from it computes what the run computed."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Predictions for a user's own table: the classifier that was exported, beside the user's columns, in their order."""
+"""Requests to predict: each mistake gets a sentence; and what is written beside the user's columns."""
 
 import csv
 import json

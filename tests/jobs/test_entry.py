@@ -1,4 +1,4 @@
-"""Nothing finished is lost, whatever happens: kills, signals, full disks, torn files, memory that runs out."""
+"""A script that is interrupted ends with one line and the exit status of its signal."""
 
 import os
 import signal

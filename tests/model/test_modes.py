@@ -148,7 +148,7 @@ def test_an_encoder_without_biases_gets_a_sentence():
 def test_a_pattern_that_matches_nothing_gets_a_sentence(encoder):
     model = build_classifier(encoder, 2, 1)
     mode = {"train": ["*.value.bias", "*.valeu.bias"]}
-    with pytest.raises(UserError, match=r"parameters named '\*\.valeu\.bias'.*names like bert\.embeddings"):
+    with pytest.raises(UserError, match=r"train by '\*\.valeu\.bias'.*names like bert\.embeddings"):
         freeze(model, mode, 1)
     assert freeze(model, {"train": ["*.value.bias"]}, 1).count == 2 * 128
 

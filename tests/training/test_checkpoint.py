@@ -20,7 +20,7 @@ class Interrupted(Exception):
 
 
 def train_until(steps: int, model: torch.nn.Module, path: Path, monkeypatch, **splits):
-    """Trains until the given number of steps is done in this call, then stops as a killed process would."""
+    """Train until the given number of steps is done in this call, then stop as a killed process would."""
     done, add = 0, batches.BatchGradient.add
 
     def counted(self, *arguments):

@@ -1,4 +1,4 @@
-"""Finished runs that are finished: taken only if whole, and never thrown away too early."""
+"""Stored runs: taken only if whole, and never thrown away too early."""
 
 import os
 
