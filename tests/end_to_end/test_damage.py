@@ -102,5 +102,6 @@ def test_files_that_the_call_itself_reads_are_set_aside_too_and_one_with_two_fau
     done = workspace.snakemake("--cores", "2", *SMALL)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("It is set aside as .") == 2
-    assert json.loads((results / "data" / "rows.json").read_text())["train"] > 0
+    assert (results / "data" / ".rows.json.set-aside").is_file()
+    assert json.loads(failed.read_text())["failed"] is None
     assert workspace.plan(*SMALL) == set()

@@ -22,5 +22,5 @@ def test_the_gpu_profile_says_where_there_is_none(workspace):
     call = ["--profile", "profiles/gpu", "--configfile", "configs/small.yaml"]
     done = workspace.snakemake(*call, CUDA_VISIBLE_DEVICES="")
     assert done.returncode == 1
-    assert "use profiles/gpu on a machine where nvidia-smi lists one, or leave it out." in done.stdout
+    assert "use profiles/gpu on a machine where nvidia-smi lists a GPU, or leave gpu_percent out." in done.stdout
     assert not (workspace.folder / "results" / "small").exists()

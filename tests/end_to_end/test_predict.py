@@ -88,7 +88,7 @@ def test_predict_by_snakemake(exported, exported_by):
     assert rules == {"export_mode", "export_delta", "export_card", "export", "choose_mode", "predict_file", "predict"}
     best = best_mode(read_json(exported.folder / "results" / "small" / "selection.json"), "accuracy")
     log = (exported.folder / "results" / "small" / "logs" / "predict_file.log").read_text()
-    assert f"by the mode {best}" in log
+    assert f"with the mode {best}" in log
     assert "3 of 15 rows have no text" in log
     table = pd.read_csv(exported.folder / TARGET, keep_default_na=False)
     assert table["id"].tolist() == EXTRA
@@ -120,7 +120,7 @@ def test_a_selection_that_changes_within_the_call_predicts_by_the_new_mode(expor
     workspace.config("small", modes={best: {"learning_rate": [1e30], "batch_size": [32]}})
     done = workspace.snakemake("predict", *exported_by)
     assert done.returncode == 0, done.stdout
-    assert f"by the mode {other}" in (results / "logs" / "predict_file.log").read_text()
+    assert f"with the mode {other}" in (results / "logs" / "predict_file.log").read_text()
 
 
 def test_braces_in_names_of_columns_and_labels_are_no_wildcards(workspace):
