@@ -8,7 +8,7 @@ from bitsweep.metrics import METRIC_NAMES, METRICS
 from bitsweep.number_format import spell_number
 from bitsweep.report.prose import test_split_sentence
 from bitsweep.report.score_format import count, percent, spell_range, spell_score
-from bitsweep.report.tables import shown_metrics
+from bitsweep.report.tables import one_cell, shown_metrics
 from bitsweep.selection.comparison import LEVEL, accuracy_interval
 
 USE = """```python
@@ -57,11 +57,6 @@ SAMPLED = """with torch.no_grad():
         if f"{name}.places" in delta:
             parameter.view(-1)[delta[f"{name}.places"]] = delta.pop(name)
 model.load_state_dict(delta, strict=False)"""
-
-
-def one_line(text: str) -> str:
-    """Return a text as it can stand in a cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def rows_of(scores: dict, interval: list[float] | None, metric: str) -> dict[str, str]:
@@ -218,7 +213,7 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         "",
         "| number | label |",
         "|---|---|",
-        *(f"| {number} | {one_line(name)} |" for number, name in enumerate(names)),
+        *(f"| {number} | {one_cell(name)} |" for number, name in enumerate(names)),
         "",
         "## Use",
         "",
@@ -240,8 +235,8 @@ def model_card(facts: dict, folder: str = "path/to/this/folder") -> str:
         *delta,
         "## How it was made",
         "",
-        f"- Data: {one_line(experiment['data'])}; {count(facts['examples'])} training examples.",
-        f"- Encoder: {one_line(experiment['encoder'])}.",
+        f"- Data: {one_cell(experiment['data'])}; {count(facts['examples'])} training examples.",
+        f"- Encoder: {one_cell(experiment['encoder'])}.",
         f"- Setting: batch size {choice['batch_size']}, learning rate {spell_number(choice['learning_rate'])}, seed "
         f"{run['seed']}, epoch {run['epoch']} of {recipe['epochs']}, at most {experiment['max_length']} tokens. It is "
         f"the best by validation {METRIC_NAMES[experiment['metric']]} of batch sizes "

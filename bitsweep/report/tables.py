@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
+from csv import QUOTE_NONNUMERIC
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from tabulate import tabulate
 
-from bitsweep.files import whole_file, write_text
+from bitsweep.files import write_text
 from bitsweep.metrics import METRICS
 from bitsweep.number_format import spell_number
 from bitsweep.report.score_format import (
@@ -177,7 +178,7 @@ def spell_p(value: float) -> str:
 
 
 SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
-    ("accuracy|macro_f1|f1", percent),
+    ("accuracy|macro_f1|f1|unknown_share", percent),
     ("accuracy_sd|macro_f1_sd|f1_sd", spell_difference),
     ("matthews|matthews_sd", lambda value: f"{value:.3f}"),
     ("loss", lambda value: f"{value:.4f}"),
@@ -185,7 +186,7 @@ SPELLINGS: list[tuple[str, Callable[[float], str]]] = [
     ("batch_size", lambda value: str(int(value))),
     (
         "trainable_parameters|test_examples|steps|tokens_per_second|stored_bytes|train_size|seeds|rows|median_tokens|"
-        "p95_tokens|max_tokens|cut|empty|duplicates|contradicting",
+        "p95_tokens|max_tokens|cut|pieces|unknown|alike|empty|duplicates|contradicting",
         lambda v: count(int(v)),
     ),
     ("seconds|peak_memory_mb", lambda value: f"{value:.0f}"),
@@ -229,9 +230,13 @@ def readable(table: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
 
 def to_markdown(table: pd.DataFrame) -> str:
     """Return a readable table as Markdown, through pandas and tabulate; what is already set in text stays as it is."""
-    escaped = table.map(lambda value: str(value).replace("|", "\\|"))
-    escaped = escaped.rename(columns=lambda name: name.replace("|", "\\|"))
+    escaped = table.map(one_cell).rename(columns=one_cell)
     return escaped.to_markdown(index=False, disable_numparse=True, colalign=alignment(table))
+
+
+def one_cell(value: object) -> str:
+    """Return a value as one cell of a Markdown table: line breaks and bars in it would split the table."""
+    return " ".join(str(value).split()).replace("|", "\\|")
 
 
 def to_latex(table: pd.DataFrame) -> str:
@@ -259,8 +264,11 @@ def looks_numeric(value: object) -> bool:
 
 def save_table(table: pd.DataFrame, csv: str | Path, metric: str = "accuracy") -> None:
     """Write a table as CSV and, beside it, as Markdown for readers and as LaTeX for papers."""
-    with whole_file(csv) as part:
-        table.to_csv(part, index=False)
+    content = table.to_csv(index=False)
+    if "\r" in content:
+        # Python quotes no lone carriage return, which readers take for the end of a row.
+        content = table.to_csv(index=False, quoting=QUOTE_NONNUMERIC)
+    write_text(csv, content)
     shown = readable(table, metric)
     write_text(Path(csv).with_suffix(".md"), to_markdown(shown) + "\n")
     write_text(Path(csv).with_suffix(".tex"), to_latex(shown) + "\n")

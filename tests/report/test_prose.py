@@ -13,7 +13,7 @@ from bitsweep.report import prose, recommendation, training_size_prose
 from bitsweep.report.figures import size_figure
 from bitsweep.report.html_page import to_html
 from bitsweep.report.markdown import differences_section, input_section
-from bitsweep.report.tables import confusion_table, readable, to_latex, to_markdown
+from bitsweep.report.tables import confusion_table, readable, save_table, to_latex, to_markdown
 from bitsweep.selection.training_size import study_table, summarize_study
 from tests.helpers.workspace import ROOT
 
@@ -313,3 +313,20 @@ def test_labels_stand_in_headers_as_they_are_written():
     cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", header)[1:-1]]
     assert cells == ["mode", "seed", "label", r"predicted a\|b", "predicted x_1"]
     assert r"a\|b" in first
+
+
+def test_line_breaks_in_labels_split_no_table(tmp_path):
+    """On the page each label is a row and a column, and the table for programs has the labels as they are."""
+    names = ["two\nlines", "a\r\nreturn", "a\rlone one", "a\u2028separator | bar"]
+    run = {"seed": 1, "confusion": [[row == column for column in range(4)] for row in range(4)]}
+    summary = {"experiment": {"label_names": names}, "modes": {"full": {"test": {"runs": [run]}}}}
+    save_table(confusion_table(summary), tmp_path / "confusion.csv")
+    page = to_html((tmp_path / "confusion.md").read_text(), "title", tmp_path)
+    assert page.count("<tr>") == 5
+    assert page.count("<td") == 4 * 7
+    for shown in ("two lines", "a return", "a lone one", "a separator | bar"):
+        assert f'<td style="text-align:left">{shown}</td>' in page
+        assert f">predicted {shown}</th>" in page
+    table = pd.read_csv(tmp_path / "confusion.csv")
+    assert table["label"].tolist() == names
+    assert table.columns.tolist()[3:] == [f"predicted {name}" for name in names]
