@@ -61,6 +61,9 @@ DATA_TEXT = data_text(SETTINGS)
 SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
 TIMED = timed_key(SETTINGS, ENCODER_TEXT, SPLIT_KEY)
 
+# This ends the shell line of a job that has notes for the user: it shows them on the terminal, besides in its log.
+SHOW_NOTES = " && {{ grep '^Note: ' {log:q} >&2 || true; }}"
+
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
 
@@ -80,13 +83,15 @@ def results_of(targets):
         yield f"The report: {REPORT}/index.html"
 
 
-prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS), TIMED)
+prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS), TIMED, canonical_json(SETTINGS.allow_unreadable))
 # What runs demand of a machine or a cluster.
 RUN_RESOURCES = RunResources(
     SETTINGS, find_shape(SETTINGS, ENCODER), f"{RESULTS}/data/rows.json", SPLIT_KEY, local_files(SETTINGS)
 )
 ROWS = KnownRows(SPLIT_KEY, limits_text(SETTINGS), local_files(SETTINGS))
-STARTUP = Startup(RESULTS, {**snapshot(SETTINGS), "encoder_files": ENCODER_TEXT}, ROWS.check)
+STARTUP = Startup(
+    RESULTS, {**snapshot(SETTINGS, without=["allow_unreadable"]), "encoder_files": ENCODER_TEXT}, ROWS.check
+)
 # Snakemake parses the workflow again in each job that it submits; only the first process looks the results over.
 if CALL.is_first:
     CALL.before_planning(STARTUP.mend, STARTUP.look)

@@ -88,6 +88,7 @@ rule tokenize_split:
         mem_mb=lambda wildcards, input, attempt: int(2000 + 12 * input.size_mb) * attempt,
         runtime=lambda wildcards, input, attempt: int(20 + input.size_mb) * attempt,
     params:
+        # Whether unreadable texts are allowed is no param: jobs/environment.py says why.
         limit=lambda wildcards: canonical_json(getattr(SETTINGS.limit, wildcards.split)),
         encoder=lambda wildcards, input: os.path.dirname(input.tokenizer),
         max_length=SETTINGS.max_length,
@@ -95,8 +96,8 @@ rule tokenize_split:
         code=fingerprint("tokenize_split"),
     shell:
         "python -m scripts.tokenize_split --rows {input.rows:q} --split {wildcards.split} --limit {params.limit}"
-        " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels} --output {output:q}"
-        " > {log:q} 2>&1"
+        " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
+        ' --allow-unreadable "$BITSWEEP_ALLOW_UNREADABLE" --output {output:q} > {log:q} 2>&1' + SHOW_NOTES
 
 
 rule examine_data:

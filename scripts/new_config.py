@@ -112,6 +112,7 @@ def fit(
     survey: Survey, splits: dict[str, int], encoder: Path, minutes: float, cores: int
 ) -> tuple[int, float, Plan, int]:
     """Return the maximal length, the share of texts that it cuts, a plan that fits the time, and its bytes on disk."""
+    from bitsweep.data.readability import check_readable, count_unread, print_unread
     from bitsweep.data.tokenizer import encode, load_tokenizer
     from bitsweep.training.estimates import disk_bytes, sweep_seconds
     from bitsweep.training.measured_speed import fitting_modes, measure
@@ -133,8 +134,14 @@ def fit(
         f"The median text has {np.median(lengths):.0f} tokens, the longest of {len(lengths):,} has {lengths.max():,}: "
         f"max_length {max_length} cuts {100 * cut:.1f} % of them."
     )
+    tokenizer = load_tokenizer(encoder, max_length)
+    encodings = encode(tokenizer, survey.texts)
+    found, whose = count_unread(tokenizer, survey.texts, encodings), f"the {len(lengths):,} texts"
+    check_readable(
+        found, whose, message="name an --encoder that knows their language and signs, such as a multilingual one"
+    )
+    print_unread(found, whose)
     print("Measuring a few training steps ...", flush=True)
-    encodings = encode(load_tokenizer(encoder, max_length), survey.texts)
     modes = fitting_modes(encoder, len(survey.labels))
     speeds, stored = measure(encoder, encodings, len(survey.labels), modes)
     hidden = read_shape(read_json(encoder / "config.json")).hidden

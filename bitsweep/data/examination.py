@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from tokenizers import Tokenizer
 
+from bitsweep.data.readability import MANY, count_unread
 from bitsweep.data.rows import texts_of
+from bitsweep.data.tokenizer import encode
 
 # The report warns where more than these shares of texts are cut, and have the commonest label.
 MANY_CUT, MOST = 0.2, 0.8
@@ -28,9 +30,14 @@ def examine_split(rows: pd.DataFrame, tokenizer: Tokenizer, max_length: int, cla
     """Count what is in the rows of one split; lengths are in tokens, special ones included, before anything is cut.
 
     `duplicates` are rows whose text an earlier row has, `contradicting` texts that have more than one label, `empty`
-    rows with a text of only spaces. Where rows are pairs of texts, a text is the whole pair.
+    rows with a text of only spaces. `pieces`, `unknown` and `alike` are those of `readability.Readability`: what the
+    encoder reads, and so behind the cut. Where rows are pairs of texts, a text is the whole pair.
     """
-    lengths = token_lengths(tokenizer, texts_of(rows))
+    texts = texts_of(rows)
+    tokenizer.enable_truncation(max_length, strategy="longest_first")
+    encodings = encode(tokenizer, texts)
+    unread = count_unread(tokenizer, texts, encodings)
+    lengths = token_lengths(tokenizer, texts, [len(encoding.ids) for encoding in encodings], max_length)
     columns = [column for column in ("text", "pair") if column in rows]
     labels_of = rows.groupby(columns, sort=False)["label"].nunique()
     empty = np.any([rows[column].str.strip() == "" for column in columns], axis=0)
@@ -41,24 +48,41 @@ def examine_split(rows: pd.DataFrame, tokenizer: Tokenizer, max_length: int, cla
         "p95_tokens": int(np.quantile(lengths, 0.95)),
         "max_tokens": int(lengths.max()),
         "cut": int((lengths > max_length).sum()),
+        "pieces": unread.pieces,
+        "unknown": unread.unknown,
+        "alike": unread.alike,
         "empty": int(empty.sum()),
         "duplicates": int(rows.duplicated(columns).sum()),
         "contradicting": int((labels_of > 1).sum()),
     }
 
 
-def token_lengths(tokenizer: Tokenizer, texts: list, size: int = 1000) -> np.ndarray:
-    """Return how many tokens each text or pair has: shape (len(texts),)."""
+def token_lengths(tokenizer: Tokenizer, texts: list, cut: list[int], max_length: int, size: int = 1000) -> np.ndarray:
+    """Return how many tokens each text or pair has before any is cut: shape (len(texts),).
+
+    `cut` are their lengths once cut to `max_length`: only the longest need to be tokenized once more.
+    """
     tokenizer.no_truncation()
-    starts = range(0, len(texts), size)
-    return np.array([len(e.ids) for start in starts for e in tokenizer.encode_batch(texts[start : start + size])])
+    lengths = np.array(cut)
+    (longest,) = np.nonzero(lengths >= max_length)
+    for start in range(0, len(longest), size):
+        places = longest[start : start + size]
+        lengths[places] = [len(each.ids) for each in tokenizer.encode_batch([texts[place] for place in places])]
+    return lengths
 
 
 def data_table(examination: dict, names: list[str]) -> pd.DataFrame:
     """Return what `examine` has found as a table, with one row for each split."""
-    rows = [{"split": split, **found, "labels": spell_labels(found["labels"], names)} for split, found in
-            examination["splits"].items()]  # fmt: skip
-    return pd.DataFrame(rows)
+    table = pd.DataFrame([{"split": split, **found} for split, found in examination["splits"].items()])
+    table["labels"] = [spell_labels(counts, names) for counts in table["labels"]]
+    table.insert(table.columns.get_loc("unknown") + 1, "unknown_share", unknown_share(table))
+    return table
+
+
+def unknown_share(found: dict | pd.DataFrame) -> float | pd.Series:
+    """Return the share of the pieces of a split, or of each, that the encoder does not know."""
+    # A split of empty texts has no pieces.
+    return found["unknown"] / np.maximum(found["pieces"], 1)
 
 
 def spell_labels(counts: list[int], names: list[str], most: int = 6) -> str:
@@ -99,6 +123,16 @@ def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) 
         doubts.append(
             f"{some(found['cut'], 'text')} of the {split} split ({100 * found['cut'] / rows:.0f} %) are longer than "
             f"{max_length} tokens and are cut; 95 % have at most {found['p95_tokens']:,} (max_length)."
+        )
+    if (share := unknown_share(found)) > MANY:
+        doubts.append(
+            f"{100 * share:.0f} % of the word pieces of the {split} split are unknown to the encoder, which reads them "
+            "all as one and the same (encoder)."
+        )
+    if found["alike"]:
+        doubts.append(
+            f"{some(found['alike'], 'text')} of the {split} split {is_are(found['alike'])} for the encoder the same as "
+            "an earlier one that differs: in pieces unknown to it (encoder), or behind the cut (max_length)."
         )
     if found["empty"]:
         doubts.append(f"{some(found['empty'], 'text')} of the {split} split {has_have(found['empty'])} only spaces.")

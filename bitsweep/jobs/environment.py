@@ -7,27 +7,29 @@ from pathlib import Path
 
 from bitsweep.jobs.entry import RESULTS
 
-# Three variables reach jobs by the environment. As params they would make results stale that they do not change.
+# Four variables reach jobs by the environment. As params they would make results stale that they do not change.
 # The limits that check_mode checks, as JSON: training waits for check_mode, and a new test limit must not train again.
 LIMITS = "BITSWEEP_LIMITS"
+# Whether tokenize_split lets texts pass that the encoder cannot read, as JSON: this changes no token.
+ALLOW_UNREADABLE = "BITSWEEP_ALLOW_UNREADABLE"
 # A digest of what a run's time depends on, the time stamps of files among it, which the run notes in its costs.json.
 TIMED = "BITSWEEP_TIMED"
 # The user's own HF_HUB_OFFLINE, for the jobs that may ask the Hub (`data/hub.py`).
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
-def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "") -> None:
+def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "", unreadable: str = "false") -> None:
     """Let jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
     A conda environment that is activated for a job comes before them. `results` is the folder that the jobs work on,
-    `limits` and `timed` are for LIMITS and TIMED. The Hugging Face libraries stay off the network, except in
-    `data/hub.py`.
+    `limits`, `timed` and `unreadable` are for LIMITS, TIMED and ALLOW_UNREADABLE. The Hugging Face libraries stay off
+    the network, except in `data/hub.py`.
     """
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     os.environ[RESULTS] = results
-    os.environ[LIMITS], os.environ[TIMED] = limits, timed
+    os.environ[LIMITS], os.environ[TIMED], os.environ[ALLOW_UNREADABLE] = limits, timed, unreadable
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # Each line of progress shall reach the log as soon as it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"

@@ -117,10 +117,12 @@ def data_section(summary: dict, data: pd.DataFrame) -> str:
         f"{count(examples['train'])} examples train, {count(examples['validation'])} validate after "
         f"every epoch and {count(examples['test'])} test, once for each selected run; texts are cut to "
         f"{length} tokens.",
-        tables.to_markdown(tables.readable(data.drop(columns="labels"))),
+        tables.to_markdown(tables.readable(data.drop(columns=["labels", "pieces", "unknown"]))),
         "\n".join(f"- {row.split}: {escape_markdown(row.labels)}" for row in data.itertuples()),
-        f"Lengths are in tokens, special ones included, before longer texts are cut to {length}. Duplicates are rows "
-        "with a text that an earlier row has, contradicting are texts that have more than one label.",
+        f"Lengths are in tokens, special ones included, before longer texts are cut to {length}. The unknown "
+        "share is that of the word pieces which the encoder reads without knowing them, and alike are texts that it "
+        "reads as an earlier one that differs, in such pieces or behind the cut. Duplicates are rows with a text that "
+        "an earlier row has, contradicting are texts that have more than one label.",
         (doubts and f"**What to bear in mind:**\n\n{doubts}") or "Nothing about them is doubtful.",
         *files_list(summary["data"]["files"]),
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from safetensors.torch import save_file
@@ -17,6 +18,7 @@ from bitsweep.data.table_survey import Survey, choose_max_length, look_at, sugge
 from bitsweep.errors import UserError
 from bitsweep.training.measured_speed import fitting_modes
 from tests.helpers.new_config import COLUMNS, ENVIRONMENT, LABELS, call, write_table
+from tests.helpers.unreadable import chinese_rows
 from tests.helpers.workspace import ROOT
 
 MODES = ["full", "bitfit"]
@@ -50,6 +52,16 @@ def test_make_takes_names_as_they_are(tmp_path):
     )
     assert f"Error: {name} has no column '$(shell touch made)': name another of its columns: text" in done.stderr
     assert not (tmp_path / "made").exists()
+
+
+def test_an_encoder_that_cannot_read_the_texts_is_refused(tmp_path):
+    pd.DataFrame(chinese_rows(300), columns=["text", "label"]).to_csv(tmp_path / "a.csv", index=False)
+    encoder = ("--encoder", ROOT / "models" / "bert-tiny")
+    done = call(tmp_path, "--file", "a.csv", "--text", "text", "--label", "label", *encoder)
+    assert done.returncode == 1
+    assert "77 % of the word pieces of the 300 texts are unknown to the encoder" in done.stderr
+    assert "name an --encoder that knows their language" in done.stderr
+    assert not (tmp_path / "configs").exists()
 
 
 def test_labels_and_texts_are_the_table_s(tmp_path):

@@ -45,6 +45,23 @@ def test_what_is_doubtful_is_told_in_sentences(examination):
     assert not any("longer than 5 tokens" in doubt for doubt in doubts)
 
 
+def test_what_the_encoder_cannot_read_is_told(encoder):
+    texts = ["good", "bad", "fine 😀", "fine 😡", "one two three four five", "one two three four six"]
+    splits = {"train": pd.DataFrame({"text": texts, "label": [0, 1] * 3}),
+              "test": pd.DataFrame({"text": ["good", "bad"], "label": [0, 1]})}  # fmt: skip
+    examination = examine(splits, load_tokenizer(encoder, 5), 5, 2)
+    train = examination["splits"]["train"]
+    # Of what is cut to three pieces each: two emoji, and two texts that are an earlier one to the encoder.
+    assert (train["pieces"], train["unknown"], train["alike"], train["cut"], train["max_tokens"]) == (12, 2, 2, 2, 7)
+    table = data_table(examination, NAMES).set_index("split")
+    assert table.loc["train", "unknown_share"] == pytest.approx(1 / 6)
+    assert table.loc["test", ["pieces", "unknown", "unknown_share", "alike"]].tolist() == [2, 0, 0, 0]
+    doubts = find_doubts(examination, NAMES)
+    assert any(doubt.startswith("17 % of the word pieces of the train split are unknown") for doubt in doubts)
+    assert any(doubt.startswith("2 texts of the train split are for the encoder the same as an") for doubt in doubts)
+    assert not any("test split" in doubt and "encoder" in doubt for doubt in doubts)
+
+
 def test_rows_that_are_left_out_are_told():
     files = {"train": {"name": "a.parquet", "left_out": 1}, "test": {"name": "b.parquet"}}
     assert describe_left_out(files) == ["1 row of a.parquet (data.train) without a label or a text is left out."]

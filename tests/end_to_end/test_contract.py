@@ -111,6 +111,7 @@ CONFIG_EDITS = {
         tokens("validation") | {"examine_data"} | runs() | SELECTION,
     ),
     "two settings swapped": (swap_limits, tokens("train", "validation") | {"examine_data"} | runs() | SELECTION),
+    "unreadable texts allowed": (setting("allow_unreadable", to=True), set()),
     "another order of keys": (turn_around, set()),
     "another spelling of numbers": (setting("grid", "learning_rate", to=["3.0e-4", "0.0001"]), set()),
     "names of labels": (setting("label_names", to=["bad", "good"]), SUMMARY),
