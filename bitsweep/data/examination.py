@@ -12,6 +12,11 @@ from bitsweep.data.tokenizer import encode
 
 # The report warns where more than these shares of texts are cut, and have the commonest label.
 MANY_CUT, MOST = 0.2, 0.8
+# It warns where a split that gives scores has fewer examples of a label: each moves that label's scores by more than a
+# fifth.
+FEW = 5
+# Sentences name at most so many labels.
+SHOWN = 6
 
 
 def examine(splits: dict[str, pd.DataFrame], tokenizer: Tokenizer, max_length: int, classes: int) -> dict:
@@ -149,6 +154,14 @@ def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) 
     missing = [name for name, count in zip(names, found["labels"], strict=True) if count == 0]
     if missing:
         doubts.append(f"The {split} split has no example of {', '.join(missing)}: scores say nothing about it.")
+    few = {name: count for name, count in zip(names, found["labels"], strict=True) if 0 < count < FEW}
+    if few and split != "train":
+        shown = [f"{name} ({count})" for name, count in list(few.items())[:SHOWN]]
+        more = f" and {len(few) - SHOWN} more labels" if len(few) > SHOWN else ""
+        doubts.append(
+            f"The {split} split has fewer than {FEW} examples of {', '.join(shown)}{more}: single texts decide "
+            f"{'its score' if len(few) == 1 else 'their scores'}, and move macro F1."
+        )
     share = max(found["labels"]) / rows
     if share > MOST:
         commonest = names[found["labels"].index(max(found["labels"]))]

@@ -62,6 +62,24 @@ def test_what_the_encoder_cannot_read_is_told(encoder):
     assert not any("test split" in doubt and "encoder" in doubt for doubt in doubts)
 
 
+def test_a_label_that_few_examples_score_is_told_with_their_number(encoder):
+    names = ["often", "seldom", "never", *(f"rare {number}" for number in range(7))]
+
+    def rows(*counts: int) -> pd.DataFrame:
+        labels = [label for label, count in enumerate(counts) for _ in range(count)]
+        return pd.DataFrame({"text": [f"text {row}" for row in range(len(labels))], "label": labels})
+
+    splits = {"train": rows(9, 2, 2), "validation": rows(9, 4, 5, *[5] * 7), "test": rows(5, 1, 0, *[4] * 7)}
+    doubts = find_doubts(examine(splits, load_tokenizer(encoder, 9), 9, len(names)), names)
+    few = [doubt for doubt in doubts if "fewer than 5 examples" in doubt]
+    assert few == [
+        "The validation split has fewer than 5 examples of seldom (4): single texts decide its score, and move macro "
+        "F1.",
+        "The test split has fewer than 5 examples of seldom (1), rare 0 (4), rare 1 (4), rare 2 (4), rare 3 (4), rare "
+        "4 (4) and 2 more labels: single texts decide their scores, and move macro F1.",
+    ]
+
+
 def test_rows_that_are_left_out_are_told():
     files = {"train": {"name": "a.parquet", "left_out": 1}, "test": {"name": "b.parquet"}}
     assert describe_left_out(files) == ["1 row of a.parquet (data.train) without a label or a text is left out."]

@@ -52,6 +52,7 @@ def test_texts_that_the_encoder_cannot_read_train_only_where_that_is_meant(works
     assert lines.index(told.string) < next(n for n, line in enumerate(lines) if "rule train_run" in line)
     report = (results / "report" / "report.md").read_text()
     assert f"- {told[1]}" in report
+    assert "has fewer than 5 examples of" in report
     # The labels' line breaks split no table.
     for label in ("bad", "good"):
         assert re.search(rf"^\| bitfit +\| {label} \(..\) +\| +\d+ \| +\d+ \|$", report, re.MULTILINE)
