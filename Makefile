@@ -9,7 +9,7 @@
 SHELL := /bin/bash
 # The values of these are the user's: make must not expand them, above all not a `$`. Recipes take them from the
 # environment.
-ANSWERS := FILE TEXT LABEL PAIR ENCODER MINUTES EXPERIMENT
+ANSWERS := FILE TEXT LABEL PAIR QUOTING ENCODER MINUTES EXPERIMENT
 $(foreach name,$(ANSWERS),$(eval override $(name) := $$(value $(name))))
 export $(ANSWERS)
 PYTHON ?= python3
@@ -27,7 +27,7 @@ run: setup
 new: setup
 	@$(BIN)/python -m scripts.new_config \
 	  $(if $(FILE),--file "$$FILE") $(if $(TEXT),--text "$$TEXT") $(if $(LABEL),--label "$$LABEL") \
-	  $(if $(PAIR),--pair "$$PAIR") $(if $(ENCODER),--encoder "$$ENCODER") \
+	  $(if $(PAIR),--pair "$$PAIR") $(if $(QUOTING),--quoting "$$QUOTING") $(if $(ENCODER),--encoder "$$ENCODER") \
 	  $(if $(MINUTES),--minutes "$$MINUTES") $(if $(EXPERIMENT),--name "$$EXPERIMENT")
 
 explain: setup

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="how many pairs; without it all")
     arguments = parser.parse_args()
     sentences = read_package(PACKAGE, FILE, {"source": "rotten_tomatoes"}, {"text": "text", "label": "label"})
-    table = make_pairs(clean(sentences, 2))[: arguments.rows]
+    table = make_pairs(clean(sentences, 2)[0])[: arguments.rows]
     with whole_file(arguments.output, lasting=False) as part:
         table.to_csv(part, index=False)
     print(f"Wrote {arguments.output}: {len(table):,} pairs")

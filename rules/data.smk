@@ -28,7 +28,7 @@ rule fetch_data:
         code=fingerprint("fetch_data"),
     shell:
         "python -m scripts.fetch_data --data {params.data:q} --labels {params.labels} --output {params.folder:q}"
-        " > {log:q} 2>&1"
+        " > {log:q} 2>&1" + SHOW_NOTES
 
 
 rule fetch_encoder:

@@ -53,9 +53,10 @@ rule predict_file:
     params:
         columns=lambda wildcards: canonical_json(REQUEST.columns),
         mode=lambda wildcards, input: f"--mode {REQUEST.mode}" if REQUEST.mode else f"--mode-in {input.chosen}",
+        quoting=f"--quoting {REQUEST.quoting}" if REQUEST.quoting else "",
         folder=EXPORT,
         code=fingerprint("predict_file"),
     shell:
         "python -m scripts.predict_file --classifiers {params.folder:q} {params.mode}"
-        " --input {input.table:q} --columns {params.columns:q} --precision {input.precision:q} --threads {threads}"
+        " --input {input.table:q} --columns {params.columns:q} {params.quoting} --precision {input.precision:q} --threads {threads}"
         " --gpu-percent {resources.gpu_percent} --output {output:q} > {log:q} 2>&1"

@@ -21,6 +21,8 @@ def main() -> None:
         # Where the source has no other split, the training split is all of its labelled rows.
         save_rows(rows, arguments.output / f"{'labelled' if split == 'train' else split}.parquet")
         print(f"{split}: {len(rows)} labelled rows")
+    for note in described.get("notes", []):
+        print(f"Note: {note}")
     write_json(arguments.output / "source.json", described)
 
 

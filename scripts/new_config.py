@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,15 @@ def ask_all(arguments: argparse.Namespace) -> None:
         check_name(arguments.name, arguments.file)
         text, label = suggest_columns(arguments.file)
 
-        def check_column(column: str) -> None:
-            need_columns(open_table(arguments.file), [column])
-            if column == arguments.text:
+        def check_column(key: str, column: str) -> None:
+            need_columns(open_table(arguments.file), {key: column}, "--")
+            if key == "label" and column == arguments.text:
                 raise UserError(f"Column {column!r} has the texts: name another one.")
 
-        arguments.text = arguments.text or ask(2, "Which column has the texts?", text, check_column)
-        arguments.label = arguments.label or ask(3, "Which column has the labels?", label, check_column)
+        arguments.text = arguments.text or ask(2, "Which column has the texts?", text, partial(check_column, "text"))
+        arguments.label = arguments.label or ask(
+            3, "Which column has the labels?", label, partial(check_column, "label")
+        )
         encoder = "Which encoder (a folder, or a name on the Hugging Face Hub)?"
         arguments.encoder = arguments.encoder or ask(4, encoder, DEFAULTS["encoder"], check_encoder)
         if arguments.minutes is None:
@@ -103,9 +106,11 @@ def print_survey(survey: Survey, file: str) -> None:
     """Print what was found in the table."""
     print(f"{file}: {survey.rows:,} rows, {len(survey.labels)} labels.")
     for label, count in list(survey.labels.items())[:20]:
-        print(f"  {label}: {count:,}")
+        print(f"  {survey.name(label)}: {count:,}")
+    for note in survey.notes:
+        print(f"Note: {note}")
     if survey.empty:
-        print(f"Note: {survey.empty} rows have no text: remove them, or the sweep will stop at them.")
+        print(f"Note: {survey.empty:,} row(s) without a text will be left out (data.empty: drop in the config).")
 
 
 def fit(
@@ -158,6 +163,9 @@ def main() -> None:
     parser.add_argument("--text", help="its column of texts")
     parser.add_argument("--label", help="its column of labels")
     parser.add_argument("--pair", help="its column of second texts, for pairs of texts")
+    parser.add_argument(
+        "--quoting", choices=["standard", "none"], help="none where quotes in CSV and TSV are part of the texts"
+    )
     parser.add_argument("--encoder", help="folder or Hub name of the encoder (default: models/bert-tiny)")
     parser.add_argument("--minutes", type=parse_minutes, help="minutes that the sweep may take here (default: 10)")
     parser.add_argument("--name", help="name of the experiment and its config (default: the file's)")
@@ -165,7 +173,7 @@ def main() -> None:
     ask_all(arguments)
     check_file(arguments.file)
     check_encoder(arguments.encoder)
-    survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair)
+    survey = look_at(arguments.file, arguments.text, arguments.label, arguments.pair, arguments.quoting)
     print_survey(survey, arguments.file)
     splits = split_sizes(survey, arguments.file)
     if survey.rows < MIN_ROWS:
@@ -177,6 +185,8 @@ def main() -> None:
         max_length, cut, plan, disk = fit(survey, splits, folder, arguments.minutes, cores)
     data = {"train": arguments.file, "text": arguments.text, "label": arguments.label}
     data |= {"pair": arguments.pair} if arguments.pair else {}
+    data |= {"quoting": arguments.quoting} if arguments.quoting else {}
+    data |= {"empty": "drop"} if survey.empty else {}
     target, text = Path("configs", f"{name}.yaml"), config_text(name, data, survey, encoder, max_length, cut, plan)
     # Whatever the sweep would refuse is reported at once.
     load_settings(yaml.safe_load(text))

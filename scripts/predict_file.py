@@ -26,6 +26,7 @@ def main() -> None:
     mode.add_argument("--mode-in", type=Path, help="text file that names the mode, as choose_mode writes it")
     parser.add_argument("--input", required=True, help="CSV, TSV, JSON lines or Parquet file")
     parser.add_argument("--columns", type=json.loads, default=["text"], help="its column(s) of texts, as a JSON list")
+    parser.add_argument("--quoting", choices=["standard", "none"], help="none where quotes are part of the texts")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where to predict")
     parser.add_argument("--precision", help="JSON file that choose_precision wrote, to take the device from it instead")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="threads to predict with")
@@ -39,7 +40,7 @@ def main() -> None:
     print(f"Predicting with the mode {mode}.")
     with gpu_slot(arguments.gpu_percent):
         predictor = Predictor(arguments.classifiers / mode, device, arguments.threads)
-        predict_table(arguments.input, arguments.output, arguments.columns, predictor)
+        predict_table(arguments.input, arguments.output, arguments.columns, predictor, quoting=arguments.quoting)
 
 
 if __name__ == "__main__":

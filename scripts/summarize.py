@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.data.examination import data_table, describe_left_out, find_doubts
+from bitsweep.data.examination import compare_names, data_table, describe_left_out, find_doubts
 from bitsweep.data.provenance import add_commit, add_source
 from bitsweep.data.tokens import count_examples
 from bitsweep.files import read_json, write_json
@@ -52,7 +52,12 @@ def main() -> None:
     add_source(experiment, source)
     summary = summarize(experiment, runs, costs, selection, prices, evaluations, comparison, environment)
     examination = read_json(arguments.examination)
-    doubts = [*describe_left_out(source["files"]), *find_doubts(examination, names)]
+    doubts = [
+        *describe_left_out(source["files"]),
+        *source.get("notes", []),
+        *compare_names(source["files"], names),
+        *find_doubts(examination, names),
+    ]
     summary["data"] = {**examination, **source, "doubts": doubts}
     write_json(arguments.output / "summary.json", summary)
     made = {

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from bitsweep.config.settings import Columns, FilesData, HubData, PackageData, Settings
 from bitsweep.data.hub_splits import finds_splits
-from bitsweep.data.readers import SUFFIXES, is_address, peek, suffix_of
+from bitsweep.data.labels import spell_label
+from bitsweep.data.readers import SUFFIXES, Peeked, is_address, peek, suffix_of
 from bitsweep.errors import UserError
 
 
@@ -26,7 +27,8 @@ def check_data(settings: Settings) -> None:
             "macro_f1."
         )
     for key, values in (("label_names", settings.label_names), ("data.values", data.values or [])):
-        twice = [value for index, value in enumerate(values) if str(value) in map(str, values[:index])]
+        spelled = [spell_label(value) for value in values]
+        twice = [value for index, value in enumerate(values) if spelled[index] in spelled[:index]]
         if twice:
             raise UserError(f"{key} has {twice[0]!r} more than once: remove the duplicate, or change it.")
     if isinstance(data, Columns):
@@ -120,6 +122,10 @@ def check_files(data: FilesData) -> None:
             raise UserError(
                 f"{key} is {place!r}, which cannot be read ({error.strerror}): correct the path or its permissions."
             ) from None
+        if not there and set(place) & set("*?["):
+            raise UserError(
+                f"{key} is {place!r}, a pattern: name one file, into which you have joined those it matches."
+            )
         if not there:
             hint = "write the folder that ~ stands for" if place.startswith("~") else "correct the path"
             raise UserError(f"{key} is {place!r}, but there is no such file in {Path.cwd()}: {hint}.")
@@ -129,7 +135,7 @@ def check_files(data: FilesData) -> None:
             )
         if not folder:
             check_kind(place, key)
-        peek_label(data, split)
+        peek_labels(data, split)
 
 
 def check_address(address: str, key: str) -> None:
@@ -152,11 +158,11 @@ def check_kind(place: str, key: str) -> None:
         )
 
 
-def peek_label(data: FilesData, split: str) -> object:
-    """Return the first label in a local file or folder, and check its columns in passing."""
+def peek_labels(data: FilesData, split: str) -> Peeked:
+    """Return the first labels in a local file or folder, and check its columns in passing."""
     place = data.places()[split]
     suffix = None if Path(place).is_dir() else suffix_of(place)
-    return peek(place, f"{place} (data.{split})", column_names(data), suffix)
+    return peek(place, f"{place} (data.{split})", column_names(data), suffix, data.quoting)
 
 
 def column_names(data: Columns) -> dict[str, str]:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bitsweep.config.data_checks import check_data, peek_label
+from bitsweep.config.data_checks import check_data, peek_labels
 from bitsweep.config.messages import explain
 from bitsweep.config.settings import NO_NAMES, FilesData, FolderEncoder, HubEncoder, Settings
-from bitsweep.data.readers import is_address, is_number
+from bitsweep.data.labels import are_names
+from bitsweep.data.readers import is_address
 from bitsweep.errors import UserError
 from bitsweep.model.encoder_files import check_max_length, choose_files
 from bitsweep.model.modes import BUILT_IN, KINDS
@@ -94,9 +95,10 @@ def name_values(settings: Settings) -> Settings:
     data = settings.data
     if not isinstance(data, FilesData) or data.values or is_address(data.train):
         return settings
-    first = peek_label(data, "train")
-    # A number that is not itself a name stands for the name at that place, counted from 0.
-    if first in (None, "") or (is_number(first) and str(first) not in settings.label_names):
+    first = peek_labels(data, "train")
+    # Names in another order than the file's own are found by their names.
+    its_names = first.class_names and set(first.class_names) == set(settings.label_names)
+    if not its_names and not are_names(first.labels, settings.label_names):
         return settings
     return settings.model_copy(update={"data": data.model_copy(update={"values": settings.label_names})})
 

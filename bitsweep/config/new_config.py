@@ -87,11 +87,13 @@ def config_text(
 ) -> str:
     """Return the commented config.
 
-    `data` has train, text, label and maybe pair; `cut` is the share of texts that are cut.
+    `data` has train, text, label and maybe pair, quoting and empty; `cut` is the share of texts that are cut.
     """
-    counts = ", ".join(f"{one_line(label)} ({count:,})" for label, count in list(survey.labels.items())[:20])
+    counts = ", ".join(
+        f"{one_line(survey.name(label))} ({count:,})" for label, count in list(survey.labels.items())[:20]
+    )
     more = "" if len(survey.labels) <= 20 else f", and {len(survey.labels) - 20} more"
-    names = ", ".join(quote(str(label)) for label in survey.labels)
+    names = ", ".join(quote(survey.name(label)) for label in survey.labels)
     values = ", ".join(str(label) if isinstance(label, int) else quote(label) for label in survey.labels)
     columns = "\n".join(f"  {key}: {quote(value)}" for key, value in data.items())
     source = "\n".join(f"  {key}: {quote(value)}" for key, value in encoder.items())

@@ -65,6 +65,8 @@ def check_file(file: str) -> None:
         raise UserError(f"--file is {file!r}, but Snakemake reads braces as wildcards: rename the file or folder.")
     if not config_takes(Place, file):
         raise UserError(f"--file is {file!r}, with control characters or not in UTF-8: rename the file or folder.")
+    if set("*?[") & set(file) and not os.path.exists(file):
+        raise UserError(f"--file is {file!r}, a pattern: name one file, into which you have joined those it matches.")
     open_table(file)
 
 

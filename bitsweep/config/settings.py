@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from bitsweep.data.glue import TASKS, splits_of
+from bitsweep.data.labels import spell_label
 from bitsweep.files import write_text
 from bitsweep.metrics import METRICS
 from bitsweep.model.modes import BUILT_IN
@@ -27,7 +28,9 @@ def read_number(value: Any) -> Any:
 
 def check_value(value: Any) -> Any:
     """Return a value that can stand for a label. Raises PydanticCustomError, once for both branches of the union."""
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+    if isinstance(value, bool):
+        return spell_label(value)
+    if not isinstance(value, str | int) or spell_label(value) is None:
         raise PydanticCustomError("label_value", "a text or a whole number")
     return value
 
@@ -76,6 +79,11 @@ class Columns(Section):
     """The column of second texts, for tasks on pairs; null where there is one text."""
     values: Annotated[list[LabelValue], Field(min_length=2)] | None = None
     """What stands in the label column for labels 0, 1, ..., where it is neither these numbers nor `label_names`."""
+    quoting: Literal["standard", "none"] | None = None
+    """Quotes in CSV and TSV: none where they are part of the texts, standard where texts in quotes span lines; null is
+    standard, but refuses texts that span lines and look like several rows."""
+    empty: Literal["drop"] | None = None
+    """What to do with rows without a text or a label: drop leaves them out and counts them; null refuses them."""
 
 
 class PackageData(Columns):

@@ -3,40 +3,67 @@
 Whatever is wrong with one is explained in a sentence with its file and line.
 """
 
-import csv
 import difflib
-import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
+from bitsweep.data.folders import check_folder, read_texts
+from bitsweep.data.labels import is_number, spell_label
+from bitsweep.data.records import (
+    DELIMITERS,
+    JSON_LINES,
+    PACKED,
+    SEPARATORS,
+    Reading,
+    check_spans,
+    records_of,
+    separator_sentence,
+)
 from bitsweep.errors import UserError
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".ndjson")
-PACKED = tuple(f"{suffix}.gz" for suffix in (*DELIMITERS, *JSON_LINES))
 SUFFIXES = (*DELIMITERS, *JSON_LINES, ".parquet", *PACKED)
-# Characters. A longer cell is more likely a quote that nothing closes than a text.
-MAX_CELL = 10_000_000
+# The columns of JSON lines are the keys of so many rows at the beginning, and so many first labels are looked at.
+PEEKED = 100
 
 
 @dataclass(frozen=True)
 class Table:
-    """Some columns of a file, by the keys that name them; `places` has the place of each row, counted in `unit`s."""
+    """Some columns of a file, by the keys that name them; `places` has the place of each row, counted in `unit`s.
+
+    `notes` has a sentence for each thing that was passed over. `class_names` are the names of labels 0, 1, ... that the
+    file itself gives, as Parquet files of `datasets` do.
+    """
 
     name: str
     columns: dict[str, list]
     places: Sequence[int | str]
     unit: str
+    notes: list[str] = field(default_factory=list)
+    class_names: list[str] | None = None
 
     def place(self, row: int) -> str:
         """Return the place of a row, for a sentence."""
         return f"{self.name}, {self.unit} {self.places[row]}"
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Return some of the rows."""
+        columns = {key: [cells[row] for row in rows] for key, cells in self.columns.items()}
+        return replace(self, columns=columns, places=[self.places[row] for row in rows])
+
+
+@dataclass(frozen=True)
+class Peeked:
+    """The first labels of a file, and the names that the file itself gives to labels 0, 1, ..., if it does."""
+
+    labels: list
+    class_names: list[str] | None = None
 
 
 def is_address(path: str) -> bool:
@@ -52,22 +79,6 @@ def without_secrets(place: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
-def is_whole_number(label: Any) -> bool:
-    """Return whether a label, as it stands in a file, is a whole number, or a text that spells one."""
-    if isinstance(label, str):
-        return re.fullmatch(r"[+-]?[0-9]{1,9}", label.strip()) is not None
-    return isinstance(label, int) and not isinstance(label, bool)
-
-
-def is_number(label: Any) -> bool:
-    """Return whether a label, as it stands in a file, is a number of any kind, or a text that spells one."""
-    try:
-        float(label)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return not isinstance(label, bool)
-
-
 def suffix_of(path: str) -> str | None:
     """Return the one of SUFFIXES that a path or an address ends in, None where it ends in none of them."""
     # `urlsplit` will not do: it raises an error for what is no address.
@@ -75,47 +86,58 @@ def suffix_of(path: str) -> str | None:
     return max((suffix for suffix in SUFFIXES if name.endswith(suffix)), key=len, default=None)
 
 
-def read_table(path: str | Path, name: str, columns: dict[str, str], suffix: str | None) -> Table:
+def read_table(
+    path: str | Path, name: str, columns: dict[str, str], suffix: str | None, quoting: str | None = None
+) -> Table:
     """Return the `columns` of a file (their names by their keys in the config), or of a folder where `suffix` is None.
 
     A folder has one sub-folder of .txt files for each label: its keys are `text` and `label`. `name` is the file's name
-    in sentences. Cells of CSV and TSV are texts, those of JSON lines and Parquet are of any type. Raises UserError.
+    in sentences, `quoting` the config's. Cells of CSV and TSV are texts, those of JSON and Parquet of any type, None if
+    there is none. Raises UserError.
     """
     with reading_errors(name):
         if suffix is None:
-            return read_folder(Path(path), name)
+            texts, labels, places, passed_over = read_texts(Path(path), name)
+            notes = [passed_over_sentence(name, passed_over)] if passed_over else []
+            return Table(name, {"text": texts, "label": labels}, places, "file", notes)
         if suffix == ".parquet":
             return read_parquet(path, name, columns)
-        read = records_of(path, name, suffix)
-        _, header = next(read, (0, None))
-        check_columns(header, columns, name)
         if suffix.startswith(JSON_LINES):
-            return read_json_lines(path, name, columns, suffix)
-        return read_delimited(read, name, columns, header)
+            return read_json(path, name, columns, suffix)
+        return read_delimited(path, name, columns, suffix, quoting)
 
 
-def peek(path: str | Path, name: str, columns: dict[str, str], suffix: str | None) -> Any:
-    """Check that a file or folder has the `columns`, as `read_table` takes them, and return its first label.
+def passed_over_sentence(name: str, files: list[Path]) -> str:
+    shown = ", ".join(sorted(file.name for file in files)[:3])
+    what = "file that is no .txt file is" if len(files) == 1 else "files that are no .txt files are"
+    return f"{len(files):,} {what} passed over in {name}: {shown}{', …' if len(files) > 3 else ''}."
 
-    Little of the file is read. The label is None where there is no row. Raises UserError.
+
+def peek(
+    path: str | Path, name: str, columns: dict[str, str], suffix: str | None, quoting: str | None = None
+) -> Peeked:
+    """Check that a file or folder has the `columns`, as `read_table` takes them, and return its first labels.
+
+    Little of the file is read. Raises UserError.
     """
     with reading_errors(name):
         if suffix is None:
-            return label_folders(Path(path), name)[0].name
+            return Peeked(check_folder(Path(path), name))
         if suffix == ".parquet":
             file = open_parquet(path, name)
-            check_columns(file.schema_arrow.names, columns, name)
+            label = there(file.schema_arrow.names, columns, name)["label"]
             with whole_parquet(name):
-                batch = next(file.iter_batches(1, columns=[columns["label"]]), None)
-                return batch[0][0].as_py() if batch and len(batch) else None
-        read = records_of(path, name, suffix)
-        _, header = next(read, (0, None))
-        check_columns(header, columns, name)
+                batch = next(file.iter_batches(PEEKED, columns=[label]), None)
+                labels = batch.column(0).to_pylist() if batch else []
+            return Peeked(labels, class_names(file.schema_arrow, label))
+        read = records_of(path, name, suffix, Reading(quoting))
         if suffix.startswith(JSON_LINES):
-            return header[columns["label"]]
-        _, cells = next(read, (0, None))
-        place = header.index(columns["label"])
-        return cells[place] if cells and place < len(cells) else None
+            rows = [row for _, row in islice(read, PEEKED)]
+            label = there(keys_of(rows), columns, name)["label"]
+            return Peeked([row.get(label) for row in rows])
+        _, header = next(read, (0, None))
+        places = check_columns(header, columns, name, suffix)
+        return Peeked([cells[places["label"]] for _, cells in islice(read, PEEKED)])
 
 
 @contextmanager
@@ -137,140 +159,105 @@ def named_under(key: str) -> Iterator[None]:
         raise UserError(re.sub(r"(?<![\w./-])data\.(text|where)\b", rf"{key}.\1", str(error))) from None
 
 
-def check_columns(header: Sequence[str] | None, columns: dict[str, str], name: str) -> None:
-    """Raise UserError where a column is not in a header, or is there twice."""
+def keys_of(rows: list[dict]) -> list[str] | None:
+    """Return the columns of JSON objects: the first may lack a key. None where there is no row."""
+    return list(dict.fromkeys(chain(*rows))) if rows else None
+
+
+def check_columns(
+    header: Sequence[str] | None, columns: dict[str, str], name: str, suffix: str = "", key: str = "data."
+) -> dict[str, int]:
+    """Return the places of the columns in a header. Raises UserError where one is not there, or is there twice.
+
+    Spaces around a name in the header do not matter where no other column has that name. Sentences name `key` with the
+    key of the column, such as data.text; `suffix` is the file's.
+    """
     if header is None:
         raise UserError(f"{name} is empty: give it a header and rows, or name another file.")
-    names = list(map(str, header))
-    for key, column in columns.items():
-        if column not in names:
-            if len(names) == 1 and column in re.split(r"[;\t|]", names[0]):
-                raise UserError(f"{name} has no commas between its columns: save it with commas, or as .tsv with tabs.")
-            near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}? " if near else "set the key to one of its columns. "
-            shown = ", ".join(names)
-            more = shown[:500] + ("…" if len(shown) > 500 else "")
-            raise UserError(f"data.{key} is {column!r}, a column that {name} does not have: {hint}It has: {more}.")
-        if names.count(column) > 1:
-            raise UserError(f"{name} has more than one column {column!r} (data.{key}): rename one of them.")
+    places, names = {}, list(map(str, header))
+    for which, column in columns.items():
+        same = [place for place, cell in enumerate(names) if cell == column]
+        same = same or [place for place, cell in enumerate(names) if cell.strip() == column.strip()]
+        if not same:
+            raise UserError(missing_column(names, column, name, suffix, f"{key}{which}"))
+        if len(same) > 1:
+            raise UserError(f"{name} has more than one column {column!r} ({key}{which}): rename one of them.")
+        places[which] = same[0]
+    return places
 
 
-def open_bytes(path: str | Path, suffix: str) -> BinaryIO:
-    """Open a file to read, and unpack it where it is packed.
-
-    Its name does not decide that: a server may have unpacked the file while sending it (`Content-Encoding`).
-    """
-    with open(path, "rb") as file:
-        packed = suffix.endswith(".gz") and file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else open(path, "rb")
+def there(header: Sequence[str] | None, columns: dict[str, str], name: str) -> dict[str, str]:
+    """Return the columns by the names that a header has for them. Raises UserError as `check_columns` does."""
+    return {key: str(header[place]) for key, place in check_columns(header, columns, name).items()}
 
 
-def lines_of(path: str | Path, name: str, suffix: str) -> Iterator[str]:
-    """Yield the lines of a file in UTF-8. Raises UserError, with the line, for other bytes and for NUL bytes."""
-    before, mark = 0, b"\xef\xbb\xbf"
-    with open_bytes(path, suffix) as file:
-        for number, line in enumerate(file, 1):
-            if number == 1:
-                if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    raise UserError(f"{name} is in UTF-16: save it as UTF-8.")
-                if line.startswith(mark):
-                    line, before = line.removeprefix(mark), len(mark)
-            yield decode(line, name, number, before)
-            before += len(line)
-
-
-def decode(line: bytes, name: str, number: int, before: int) -> str:
-    """Return a line as text; `before` are the bytes of the file before it."""
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{name}, line {number}: byte {before + error.start + 1} of the file, 0x{line[error.start]:02x}, is not "
-            "UTF-8: save the file as UTF-8."
-        ) from None
-    if "\0" in text:
-        raise UserError(f"{name}, line {number} has a NUL byte: remove it, or save the file again as UTF-8 text.")
-    return text
-
-
-def records_of(path: str | Path, name: str, suffix: str) -> Iterator[tuple[int, Any]]:
-    """Return an iterator over a text file's rows: lists of cells, the header first, or JSON objects.
-
-    Each comes with the number of the line where it begins.
-    """
-    lines = lines_of(path, name, suffix)
-    if suffix.startswith(JSON_LINES):
-        return json_records(lines, name)
-    return delimited_records(lines, name, DELIMITERS[suffix.removesuffix(".gz")])
-
-
-def delimited_records(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    csv.field_size_limit(MAX_CELL)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise UserError(f"{name}, line {line}{explain(str(error))}") from None
-        # An empty line has no cells.
-        if cells:
-            yield line, cells
-
-
-def explain(error: str) -> str:
-    """Return the end of a sentence that explains an error of the module csv to those who wrote the file."""
-    if "field limit" in error:
+def missing_column(names: list[str], column: str, name: str, suffix: str, key: str) -> str:
+    """Return a sentence on a column that is not in a header, with what is most likely wrong."""
+    delimiter, names = DELIMITERS.get(suffix.removesuffix(".gz")), names or [""]
+    others = [separator for separator in SEPARATORS if separator != delimiter and separator in names[0]]
+    if delimiter and len(names) == 1 and others and column in [part.strip('" ') for part in names[0].split(others[0])]:
+        return separator_sentence(name, delimiter, others[0])
+    has = f"{key} is {column!r}, a column that {name} does not have: "
+    if delimiter and names[0].lstrip().startswith("#"):
+        return f"{has}its first line is a comment, {names[0][:60]!r}, not a header: remove the comment lines."
+    if any(cell.lstrip().startswith('"') for cell in names):
+        return f"{has}in its header a space stands before a quote: remove the spaces behind the separators."
+    near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
+    shown = ", ".join(names)
+    more = shown[:500] + ("…" if len(shown) > 500 else "")
+    if delimiter and not near and any(is_number(cell) or len(cell) > 60 for cell in names):
         return (
-            f" has a cell of more than {MAX_CELL:,} characters: shorten it, or close the quote that opens it and "
-            "double the quotes in it."
+            f"{has}its first line looks like a row, so it may lack a header: add a line with the columns' names. {more}"
         )
-    if "unexpected end" in error:
-        return " has a quote that nothing closes: close it, and double the quotes in texts."
-    return f" cannot be read ({error}): put texts that hold quotes into quotes, and double the quotes in them."
+    hint = f"did you mean {near[0]!r}? " if near else "set the key to one of its columns. "
+    return f"{has}{hint}{'Its first line, the header, has' if delimiter else 'It has'}: {more}."
 
 
-def json_records(lines: Iterator[str], name: str) -> Iterator[tuple[int, dict]]:
-    remedy = 'each line must be an object such as {"text": "…", "label": 0}.'
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{name}, line {number} is not JSON ({getattr(error, 'msg', error)}): {remedy}") from None
-        if not isinstance(record, dict):
-            raise UserError(f"{name}, line {number} is not a JSON object: {remedy}")
-        yield number, record
-
-
-def read_delimited(read: Iterator[tuple[int, list[str]]], name: str, columns: dict, header: list[str]) -> Table:
-    places = {key: header.index(column) for key, column in columns.items()}
+def read_delimited(path: str | Path, name: str, columns: dict[str, str], suffix: str, quoting: str | None) -> Table:
+    reading = Reading(quoting)
+    read = records_of(path, name, suffix, reading)
+    _, header = next(read, (0, None))
+    places = check_columns(header, columns, name, suffix)
     found: dict[str, list] = {key: [] for key in columns}
     lines = []
     for line, cells in read:
-        if len(cells) != len(header):
-            raise UserError(
-                f"{name}, line {line} has {len(cells)} cell(s), but the header has {len(header)}: put texts that hold "
-                "the separator into quotes, or complete the row."
-            )
         lines.append(line)
         for key, place in places.items():
             found[key].append(cells[place])
-    return Table(name, found, lines, "line")
+    notes = []
+    if "label" in columns:
+        check_labels(found["label"], lambda row: f"{name}, line {lines[row]}")
+        check_spans(reading, name, places["label"], {spell_label(label) for label in found["label"]} - {None})
+    if reading.repeated:
+        notes.append(repeated_sentence(name, reading.repeated))
+    return Table(name, found, lines, "line", notes)
 
 
-def read_json_lines(path: str | Path, name: str, columns: dict[str, str], suffix: str) -> Table:
+def repeated_sentence(name: str, count: int) -> str:
+    what = "line repeats its header and is" if count == 1 else "lines repeat its header and are"
+    return f"{count:,} {what} passed over in {name}."
+
+
+def check_labels(labels: Sequence, places: Callable[[int], str]) -> None:
+    """Raise UserError where labels have quotes of their own, since a space stands before them in the file."""
+    quoted = [row for row, label in enumerate(labels) if re.fullmatch(r'\s+".*"\s*', str(label))]
+    if quoted:
+        raise UserError(
+            f"{places(quoted[0])} has a space before the quotes of its label: remove the spaces behind the "
+            "separators, as quotes must begin a cell."
+        )
+
+
+def read_json(path: str | Path, name: str, columns: dict[str, str], suffix: str) -> Table:
+    read = records_of(path, name, suffix)
+    first = list(islice(read, PEEKED))
+    keys = there(keys_of([row for _, row in first]), columns, name)
     found: dict[str, list] = {key: [] for key in columns}
     lines = []
-    for line, record in records_of(path, name, suffix):
+    for line, record in chain(first, read):
         lines.append(line)
-        for key, column in columns.items():
-            if column not in record:
-                raise UserError(f"{name}, line {line} has no {column!r} (data.{key}): add it, or remove the line.")
-            found[key].append(record[column])
+        for key, column in keys.items():
+            found[key].append(record.get(column))
     return Table(name, found, lines, "line")
 
 
@@ -304,36 +291,19 @@ def whole_parquet(name: str) -> Iterator[None]:
 
 def read_parquet(path: str | Path, name: str, columns: dict[str, str]) -> Table:
     file = open_parquet(path, name)
-    check_columns(file.schema_arrow.names, columns, name)
+    columns = there(file.schema_arrow.names, columns, name)
     with whole_parquet(name):
         table = file.read(columns=list(columns.values()))
         found = {key: table.column(column).to_pylist() for key, column in columns.items()}
-    return Table(name, found, range(1, table.num_rows + 1), "row")
+    names = class_names(file.schema_arrow, columns["label"]) if "label" in columns else None
+    return Table(name, found, range(1, table.num_rows + 1), "row", class_names=names)
 
 
-def label_folders(path: Path, name: str) -> list[Path]:
-    """Return the sub-folders of a folder, in the order of their names."""
-    folders = sorted(part for part in path.iterdir() if part.is_dir() and not part.name.startswith("."))
-    if not folders:
-        raise UserError(
-            f"{name} is a folder without sub-folders: name a file, or put the texts into one sub-folder for each label."
-        )
-    return folders
-
-
-def folder_files(path: Path, name: str) -> dict[Path, list[Path]]:
-    """Return the files that `read_folder` reads, by the folder of their label."""
-    return {folder: sorted(folder.glob("*.txt")) for folder in label_folders(path, name)}
-
-
-def read_folder(path: Path, name: str) -> Table:
-    texts, labels, places = [], [], []
-    for folder, files in folder_files(path, name).items():
-        if not files:
-            raise UserError(f"{name} has no .txt files in {folder.name}: put its texts there, or remove the folder.")
-        for file in files:
-            place = f"{folder.name}/{file.name}"
-            texts.append("".join(lines_of(file, f"{name}, file {place}", ".txt")))
-            labels.append(folder.name)
-            places.append(place)
-    return Table(name, {"text": texts, "label": labels}, places, "file")
+def class_names(schema: Any, column: str) -> list[str] | None:
+    """Return the names of labels 0, 1, ... that `datasets` has written into a Parquet file's schema, if it has."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        names = features[column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None

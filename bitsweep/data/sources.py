@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,9 @@ def fetch(data: dict, classes: int, cache: Path) -> tuple[dict[str, pd.DataFrame
     UserError.
     """
     if data["source"] == "package":
-        tables = {"train": read_package(data["package"], data["file"], data["where"], columns_of(data))}
+        tables = {
+            "train": read_package(data["package"], data["file"], data["where"], columns_of(data), data.get("quoting"))
+        }
         described: dict = {"files": {}}
     elif data["source"] == "files":
         tables, described = read_files(data, cache)
@@ -34,7 +37,14 @@ def fetch(data: dict, classes: int, cache: Path) -> tuple[dict[str, pd.DataFrame
         tables, described = read_hub(data, cache)
     # Users cannot correct data of others, so empty texts there are only mentioned in the report.
     strict = data["source"] in ("package", "files")
-    rows = {split: clean(table, classes, data.get("values"), strict) for split, table in tables.items()}
+    rows, notes = {}, []
+    for split, table in tables.items():
+        rows[split], left_out = clean(table, classes, data.get("values"), strict, data.get("empty"))
+        notes += [*table.notes, *left_out]
+        if table.class_names:
+            described["files"].setdefault(split, {})["class_names"] = table.class_names
+    # Without any there is no such key, so that what an earlier version has fetched is described alike.
+    described |= {"notes": notes} if notes else {}
     return {**dict.fromkeys(looked_for(data), rows["train"].iloc[:0]), **rows}, described
 
 
@@ -51,9 +61,9 @@ def read_files(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
     tables, files = {}, {}
     for split in filter(data.get, SPLITS):
         place = data[split]
-        path, name = open_file(place, split, cache), f"{place} (data.{split})"
+        path, name = open_file(place, split, cache), f"{without_secrets(place)} (data.{split})"
         suffix = None if path.is_dir() else suffix_of(place)
-        tables[split] = read_table(path, name, columns_of(data), suffix)
+        tables[split] = read_table(path, name, columns_of(data), suffix, data.get("quoting"))
         # The report shows these.
         files[split] = {"name": without_secrets(place), "sha256": None if path.is_dir() else sha256_file(path)}
     return tables, {"files": files}
@@ -87,7 +97,7 @@ def read_hub(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
             described[f"unlabelled_{split}"] = True
             continue
         parts = [
-            read_table(path, f"{file} of {name} (data.{split})", columns, suffix_of(file))
+            read_table(path, f"{file} of {name} (data.{split})", columns, suffix_of(file), data.get("quoting"))
             for path, file in zip(paths, files, strict=True)
         ]
         table = join(parts, f"The split {split} of {name}, {len(files)} files,") if len(parts) > 1 else parts[0]
@@ -104,7 +114,11 @@ def read_hub(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
 def join(parts: list[Table], name: str) -> Table:
     """Return the rows of several files as one table, numbered from 1 across all of them."""
     columns = {key: [cell for part in parts for cell in part.columns[key]] for key in parts[0].columns}
-    return Table(name, columns, range(1, sum(len(part.places) for part in parts) + 1), "row")
+    places, notes = (
+        range(1, sum(len(part.places) for part in parts) + 1),
+        [note for part in parts for note in part.notes],
+    )
+    return Table(name, columns, places, "row", notes, parts[0].class_names)
 
 
 def describe_files(files: list[str], paths: list[Path]) -> dict:
@@ -145,23 +159,24 @@ def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
         raise UserError(f"{table.name} has no row with a text and a label: set data.{split} to another split or file.")
     remaining = [row for row, lacks in enumerate(bare) if not lacks]
     print(f"{table.name}: {len(bare) - len(remaining)} row(s) without a label or a text are left out")
-    rows = {key: [cells[row] for row in remaining] for key, cells in columns.items()}
-    return Table(table.name, rows, [table.places[row] for row in remaining], table.unit)
+    return table.take(remaining)
 
 
-def read_package(package: str, file: str, where: dict[str, str], columns: dict[str, str]) -> Table:
+def read_package(
+    package: str, file: str, where: dict[str, str], columns: dict[str, str], quoting: str | None = None
+) -> Table:
     """Return the rows of a file of an installed package whose columns have the values of `where`.
 
     The file is found through the package's metadata: importing a data package may load all of it.
     """
     path = Path(str(importlib.metadata.distribution(package).locate_file(file)))
     asked = {**columns, **{f"where.{column}": column for column in where}}
-    table = read_table(path, file, asked, suffix_of(file))
+    table = read_table(path, file, asked, suffix_of(file), quoting)
     wanted = [table.columns[f"where.{column}"] for column in where]
     rows = [row for row, found in enumerate(zip(*wanted, strict=True)) if list(map(str, found)) == list(where.values())]
     if not where:
         return table
     if not rows:
         raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
-    chosen = {key: [table.columns[key][row] for row in rows] for key in columns}
-    return Table(table.name, chosen, [table.places[row] for row in rows], table.unit)
+    table = table.take(rows)
+    return replace(table, columns={key: table.columns[key] for key in columns})

@@ -14,11 +14,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from bitsweep.data.readers import DELIMITERS, SUFFIXES, open_parquet, reading_errors, records_of, suffix_of
+from bitsweep.data.folders import read_texts
+from bitsweep.data.readers import (
+    PEEKED,
+    SUFFIXES,
+    check_columns,
+    class_names,
+    keys_of,
+    open_parquet,
+    passed_over_sentence,
+    reading_errors,
+    suffix_of,
+)
+from bitsweep.data.records import DELIMITERS, Reading, lines_of, records_of
 from bitsweep.errors import UserError
 
-# The columns of JSON lines are the keys of so many rows at the beginning.
-PEEKED = 100
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Rows = list[list[str]] | list[dict] | Any
@@ -31,23 +41,26 @@ def new_columns(label_names: list[str]) -> list[str]:
     return ["prediction", *(f"probability_{name}" for name in label_names)]
 
 
-def open_table(path: str) -> "TextTable | ParquetTable":
-    """Return the table in a file. Raises UserError where its name shows no format, or where it cannot be read."""
-    suffix = suffix_of(path)
-    if suffix is None:
-        raise UserError(f"{path} has none of the suffixes {', '.join(SUFFIXES)}: rename or convert it.")
+def open_table(path: str, reading: Reading | None = None) -> "TextTable | ParquetTable | FolderTable":
+    """Return the table in a file, or in a folder with a sub-folder for each label.
+
+    Without a `reading`, its rows are to be predicted: all of them count. Raises UserError where the name shows no
+    format, or where it cannot be read.
+    """
     with reading_errors(path):
-        return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix)
-
-
-def need_columns(table: "TextTable | ParquetTable", columns: list[str]) -> None:
-    """Raise UserError where a table lacks a column, or has it twice."""
-    for column in columns:
-        if table.columns.count(column) != 1:
-            has = "more than one column" if column in table.columns else "no column"
+        if Path(path).is_dir():
+            return FolderTable(path)
+        suffix = suffix_of(path)
+        if suffix is None:
             raise UserError(
-                f"{table.path} has {has} {column!r}: name another of its columns: {', '.join(table.columns)[:500]}."
+                f"{path} is of a kind that cannot be read: name a file that ends in one of {', '.join(SUFFIXES)}."
             )
+        return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix, reading)
+
+
+def need_columns(table: "TextTable | ParquetTable | FolderTable", columns: dict[str, str], key: str) -> dict[str, int]:
+    """Return the places of columns as `check_columns` does, which explains `columns` and `key`. Raises UserError."""
+    return check_columns(table.columns or None, columns, table.path, table.suffix, key)
 
 
 def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
@@ -60,20 +73,21 @@ def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
 class TextTable:
     """CSV, TSV or JSON lines; rows are lists of cells, or objects."""
 
-    def __init__(self, path: str, suffix: str) -> None:
+    def __init__(self, path: str, suffix: str, reading: Reading | None = None) -> None:
         self.path = path
         self.suffix = suffix
+        self.reading = reading or Reading(labelled=False)
         self.delimiter = DELIMITERS.get(suffix.removesuffix(".gz"))
         # JSON lines need several rows: the first may lack a key.
         first = [row for _, row in itertools.islice(self.records(), 1 if self.delimiter else PEEKED)]
         if not first and self.delimiter:
             raise UserError(f"{path} is empty: give it a header and rows.")
-        self.columns: list[str] = first[0] if self.delimiter else list(dict.fromkeys(itertools.chain(*first)))
+        self.columns: list[str] = first[0] if self.delimiter else keys_of(first) or []
 
     def records(self) -> Iterator[tuple[int, Any]]:
         """Yield the rows, the header of CSV and TSV among them, each with its line."""
         with reading_errors(self.path):
-            yield from records_of(self.path, self.path, self.suffix)
+            yield from records_of(self.path, self.path, self.suffix, self.reading)
 
     def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
         """Yield rows, `size` at a time, and the place of each, for a sentence."""
@@ -81,18 +95,12 @@ class TextTable:
         if self.delimiter:
             next(records)
         while chunk := list(itertools.islice(records, size)):
-            for line, row in chunk:
-                if self.delimiter and len(row) != len(self.columns):
-                    raise UserError(
-                        f"{self.path}, line {line} has {len(row)} cell(s), but the header has {len(self.columns)}: put "
-                        "texts that hold the separator into quotes, or complete the row."
-                    )
             yield [row for _, row in chunk], [f"{self.path}, line {line}" for line, _ in chunk]
 
     def values(self, rows: Rows, column: str) -> list:
         """Return a column of rows, None where an object lacks it."""
         if self.delimiter:
-            place = self.columns.index(column)
+            place = check_columns(self.columns, {"": column}, self.path, self.suffix)[""]
             return [row[place] for row in rows]
         return [row.get(column) for row in rows]
 
@@ -102,31 +110,55 @@ class TextTable:
         opened = gzip.open if self.suffix.endswith(".gz") else open
         with opened(path, "wt", encoding="utf-8", newline="") as file:
             if not self.delimiter:
+                array, begun = is_array(self.path), False
 
                 def write(rows: Rows, new: dict[str, list]) -> None:
+                    nonlocal begun
                     for row, values in zip(rows, transposed(new), strict=True):
                         need_room(self.path, row, new)
-                        file.write(spell_json({**row, **values}) + "\n")
+                        file.write((",\n" if begun else "[\n") if array else "")
+                        file.write(spell_json({**row, **values}) + ("" if array else "\n"))
+                        begun = True
 
                 yield write
+                if array:
+                    file.write("\n]\n" if begun else "[]\n")
                 return
             # The writer quotes cells that have a character of its line terminator. With \r in it, a cell with a lone
             # carriage return is quoted too; the file itself gets lines without it.
             lines = SimpleNamespace(write=lambda line: file.write(line.removesuffix("\r\n") + "\n"))
-            writer = csv.writer(lines, delimiter=self.delimiter, lineterminator="\r\n")
-            writer.writerow([*self.columns, *added])
+            unquoted = self.reading.quoting == "none"
+            kind = csv.QUOTE_NONE if unquoted else csv.QUOTE_MINIMAL
+            writer = csv.writer(
+                lines,
+                delimiter=self.delimiter,
+                lineterminator="\r\n",
+                quoting=kind,
+                quotechar=None if unquoted else '"',
+            )
+            # What is read without quotes holds no separator; the name of a label may.
+            spell = (
+                (lambda cell: re.sub(rf"[{self.delimiter}\r\n]", " ", str(cell))) if unquoted else (lambda cell: cell)
+            )
+            writer.writerow([*self.columns, *map(spell, added)])
             yield lambda rows, new: writer.writerows(
-                [*row, *values] for row, values in zip(rows, zip(*new.values(), strict=True), strict=True)
+                [*row, *map(spell, values)] for row, values in zip(rows, zip(*new.values(), strict=True), strict=True)
             )
 
 
 class ParquetTable:
     """Parquet; rows are tables of pyarrow."""
 
+    suffix = ".parquet"
+
     def __init__(self, path: str) -> None:
         self.path = path
         self.file = open_parquet(path, path)
         self.columns: list[str] = self.file.schema_arrow.names
+
+    def class_names(self, column: str) -> list[str] | None:
+        """Return the names of labels 0, 1, ... that the file itself gives, if it does."""
+        return class_names(self.file.schema_arrow, column)
 
     def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
         import pyarrow
@@ -156,6 +188,32 @@ class ParquetTable:
                 writer.write_table(rows.cast(schema))
 
             yield write
+
+
+class FolderTable:
+    """A folder with one sub-folder of .txt files for each label, to look at; nothing is predicted on folders."""
+
+    suffix = ""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        texts, labels, self.places, passed_over = read_texts(Path(path), path)
+        self.rows = list(zip(texts, labels, strict=True))
+        self.columns = ["text", "label"]
+        self.notes = [passed_over_sentence(path, passed_over)] if passed_over else []
+
+    def chunks(self, size: int) -> Iterator[tuple[Rows, list[str]]]:
+        for start in range(0, len(self.rows), size):
+            places = [f"{self.path}, file {place}" for place in self.places[start : start + size]]
+            yield self.rows[start : start + size], places
+
+    def values(self, rows: Rows, column: str) -> list:
+        return [row[self.columns.index(column)] for row in rows]
+
+
+def is_array(path: str) -> bool:
+    """Return whether a JSON file is one array, rather than an object on each line."""
+    return next((line for line in lines_of(path, path) if line.strip()), "").lstrip().startswith("[")
 
 
 def transposed(columns: dict[str, list]) -> Iterator[dict]:

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitsweep.data.streaming import as_texts, need_columns, need_unicode, open_table
+from bitsweep.data.labels import WHOLE, spell_label
+from bitsweep.data.readers import check_labels, repeated_sentence
+from bitsweep.data.records import Reading, check_spans
+from bitsweep.data.rows import NO_LABEL, and_others
+from bitsweep.data.streaming import ParquetTable, as_texts, need_columns, need_unicode, open_table
 from bitsweep.errors import UserError
 from bitsweep.seeding import generator
 
@@ -20,48 +24,93 @@ MAX_CLASSES = 1000
 
 @dataclass
 class Survey:
-    """A table's rows, its labels' counts in their order, a sample of its texts (or pairs), and how many lack one."""
+    """A table's rows, its labels' counts in their order, a sample of its texts (or pairs), and how many lack one.
+
+    `class_names` are the names of labels 0, 1, ... that the file itself gives, if it does; `notes` says what was passed
+    over.
+    """
 
     rows: int
     labels: dict[int | str, int]
     texts: list[str] | list[tuple[str, str]]
     empty: int
+    class_names: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def name(self, label: int | str) -> str:
+        """Return a label's name in reports."""
+        names = self.class_names or []
+        return names[label] if isinstance(label, int) and 0 <= label < len(names) else str(label)
 
 
-def look_at(path: str, text: str, label: str, pair: str | None = None) -> Survey:
-    """Read all of a table, little of it at a time. Raises UserError where its columns cannot be texts and labels."""
-    table, columns = open_table(path), [text, *filter(None, [pair])]
-    need_columns(table, [*columns, label])
+def look_at(path: str, text: str, label: str, pair: str | None = None, quoting: str | None = None) -> Survey:
+    """Read all of a table, little of it at a time. Raises UserError where its columns cannot be texts and labels.
+
+    `quoting` is as the config has it.
+    """
+    reading = Reading(quoting, key="--quoting")
+    table, columns = open_table(path, reading), [text, *filter(None, [pair])]
+    keys = {"text": text, "label": label, **({"pair": pair} if pair else {})}
+    places_of = need_columns(table, keys, "--")
     counts: Counter = Counter()
-    random, sample, empty, rows = generator(0, "survey"), [], 0, 0
+    random, sample, empty, rows, unlabelled = generator(0, "survey"), [], 0, 0, []
     for chunk, places in table.chunks(CHUNK):
         texts = list(zip(*(as_texts(table.values(chunk, column), places) for column in columns), strict=True))
         empty += sum(not all(part.strip() for part in parts) for parts in texts)
-        counts.update(as_label(value, place) for value, place in zip(table.values(chunk, label), places, strict=True))
+        labels = table.values(chunk, label)
+        if reading.quoting is None:
+            check_labels(labels, places.__getitem__)
+        found = [as_label(value, place) for value, place in zip(labels, places, strict=True)]
+        unlabelled += [place for value, place in zip(found, places, strict=True) if value is None]
+        counts.update(value for value in found if value is not None)
         if len(counts) > MAX_CLASSES:
             raise UserError(f"Column {label!r} of {path} has more than {MAX_CLASSES} values: name the labels' column.")
         # Each row draws a number, and the rows with the smallest numbers are a uniform sample.
         sample += zip(random.random(len(texts)).tolist(), texts, strict=True)
         sample = sorted(sample)[:SAMPLE]
         rows += len(texts)
+    check_spans(reading, path, places_of["label"], set(map(str, counts)))
+    if unlabelled:
+        others = and_others([place.rpartition(" ")[2] for place in unlabelled])
+        raise UserError(f"{unlabelled[0]}{others} {NO_LABEL}: give each row its label, or remove it.")
     if len(counts) < 2:
         found = f"one value, {next(iter(counts))!r}" if counts else "no row"
         raise UserError(f"Column {label!r} of {path} has {found}: name a column of two or more labels.")
     labels = {value: counts[value] for value in sorted(counts, key=lambda value: (isinstance(value, str), value))}
-    return Survey(rows, labels, [parts if pair else parts[0] for _, parts in sample], empty)
+    names = table.class_names(label) if isinstance(table, ParquetTable) else None
+    notes = [repeated_sentence(path, reading.repeated)] if reading.repeated else []
+    notes += [*getattr(table, "notes", []), *similar_labels(labels)]
+    texts = [parts if pair else parts[0] for _, parts in sample]
+    return Survey(rows, labels, texts, empty, names, notes)
 
 
-def as_label(value: object, place: str) -> int | str:
-    """Return a label as the config spells it, as a whole number or as text. Raises UserError for what is no label."""
-    if value is None or str(value).strip() == "":
-        raise UserError(f"{place} has no label: give it one, or remove the row.")
-    if isinstance(value, bool | float | list | dict):
+def as_label(value: object, place: str) -> int | str | None:
+    """Return a label as the config spells it, as a whole number or as text; None where there is none.
+
+    Raises UserError for what is no label.
+    """
+    if isinstance(value, list | dict):
         raise UserError(f"{place} has label {str(value)[:100]}: labels must be whole numbers or names.")
-    spelled = str(value).strip()
+    spelled = spell_label(value)
+    if spelled is None:
+        return None
     need_unicode(spelled, place)
-    # `01` and `+1` are not 1, since the sweep looks for labels as they stand in the file.
-    is_number = spelled.removeprefix("-").isdecimal() and len(spelled) < 10 and str(int(spelled)) == spelled
-    return int(spelled) if is_number else spelled
+    # `01` and `+1` are names, since other rows may have 1; `1.0` is what some programs make of 1.
+    whole = WHOLE.fullmatch(spelled)
+    return int(whole[1]) if whole and str(int(whole[1])) == whole[1] else spelled
+
+
+def similar_labels(labels: dict[int | str, int]) -> list[str]:
+    """Return a sentence for labels that differ in capitals and spaces alone: they may be one label."""
+    alike: dict[str, list] = {}
+    for label in labels:
+        alike.setdefault(" ".join(str(label).casefold().split()), []).append(label)
+    return [
+        f"The labels {' and '.join(f'{label!r} ({labels[label]:,} rows)' for label in same)} differ in capitals or "
+        "spaces alone: if they are one label, spell it in one way in the file."
+        for same in alike.values()
+        if len(same) > 1
+    ]
 
 
 def suggest_columns(path: str) -> tuple[str | None, str | None]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitsweep.data.records import Reading
 from bitsweep.data.streaming import as_texts, need_columns, need_room, new_columns, open_table
 from bitsweep.data.tokenizer import load_tokenizer
 from bitsweep.data.tokens import to_tokens
@@ -45,16 +46,23 @@ class Predictor:
 
 
 def predict_table(
-    source: str, target: str, columns: list[str], predictor: Predictor, log: Callable[[str], None] = print
+    source: str,
+    target: str,
+    columns: list[str],
+    predictor: Predictor,
+    log: Callable[[str], None] = print,
+    quoting: str | None = None,
 ) -> None:
     """Write the table `source` with predictions to `target`, whole or not at all, with its rows in their order.
 
     A row without a text is predicted as well, from nothing; the log counts such rows.
+    `quoting` is the config's.
     """
-    table, rows, empty, added = open_table(source), 0, 0, new_columns(predictor.label_names)
+    table, rows, empty = open_table(source, Reading(quoting, labelled=False)), 0, 0
+    added = new_columns(predictor.label_names)
     # A file of JSON lines that is empty has no columns, and nothing to predict.
     if table.columns:
-        need_columns(table, columns)
+        need_columns(table, dict(zip(("text", "pair"), columns, strict=False)), "data.")
         need_room(source, table.columns, added)
     # The file is the user's, so no checksum of it is stored.
     with whole_file(target, lasting=False) as part, table.writer(part, added) as write:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.data.readers import Table, lines_of, named_under, read_table, reading_errors, suffix_of
+from bitsweep.data.readers import Table, named_under, read_table, reading_errors, suffix_of
+from bitsweep.data.records import lines_of
 from bitsweep.data.rows import fault_of
 from bitsweep.data.sources import read_package
 from bitsweep.data.splits import hold_out
@@ -63,9 +64,9 @@ def open_texts(entry: dict, key: str) -> Table:
     with reading_errors(name):
         if path.is_dir():
             files = sorted(path.glob("*.txt"))
-            texts = ["".join(lines_of(file, f"{name}, file {file.name}", ".txt")) for file in files]
+            texts = ["".join(lines_of(file, f"{name}, file {file.name}", whole=True)) for file in files]
             return Table(name, {"text": texts}, [file.name for file in files], "file")
         if path.suffix == ".txt":
-            lines = [line.rstrip("\r\n") for line in lines_of(path, name, ".txt")]
+            lines = [line.rstrip("\r\n") for line in lines_of(path, name)]
             return Table(name, {"text": lines}, range(1, len(lines) + 1), "line")
     return read_table(path, name, columns, suffix_of(str(path)))

@@ -10,6 +10,7 @@ from typing import Any
 from bitsweep.config.settings import GlueData, Settings
 from bitsweep.data.glue import TASKS
 from bitsweep.data.readers import check_columns, suffix_of
+from bitsweep.data.records import Reading
 from bitsweep.data.streaming import need_room, new_columns, open_table
 from bitsweep.errors import UserError
 from bitsweep.workflow.snakemake_internals import is_recorded, recorded_inputs
@@ -27,6 +28,7 @@ class PredictRequest:
     output: str
     columns: list[str]
     mode: str | None
+    quoting: str | None = None
 
 
 def split_config(config: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict, dict]:
@@ -69,19 +71,22 @@ def read_request(asked: dict[str, str], settings: Settings, results: str) -> Pre
         hint = f"did you mean {near[0]}?" if near else f"set it to one of {', '.join(modes)}."
         raise UserError(f"mode is {mode!r}, which this experiment does not have: {hint}")
     columns = text_columns(settings)
-    check_table(given, columns, settings.label_names)
-    return PredictRequest(given, check_output(asked.get("output"), given, results), columns, mode)
+    quoting = getattr(settings.data, "quoting", None)
+    check_table(given, columns, settings.label_names, quoting)
+    return PredictRequest(given, check_output(asked.get("output"), given, results), columns, mode, quoting)
 
 
-def check_table(given: str, columns: list[str], label_names: list[str]) -> None:
+def check_table(given: str, columns: list[str], label_names: list[str], quoting: str | None = None) -> None:
     """Raise UserError where the table lacks a column of texts, or has one that predictions are to be written to."""
-    table = open_table(given)
+    if Path(given).is_dir():
+        raise UserError(f"input is {given!r}, a folder: name a table, whose rows are to be predicted.")
+    table = open_table(given, Reading(quoting, labelled=False))
     # Mistakes in the first rows are reported before anything trains.
     next(table.chunks(CHECKED), None)
     # A file of JSON lines without any line has no columns, and nothing to predict.
     if table.columns:
         columns_of_keys = dict(zip(("text", "pair"), columns, strict=False))
-        check_columns(table.columns, columns_of_keys, given)
+        check_columns(table.columns, columns_of_keys, given, table.suffix)
     need_room(given, table.columns, new_columns(label_names))
 
 

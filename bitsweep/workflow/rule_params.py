@@ -17,9 +17,10 @@ from bitsweep.config.settings import (
     Section,
     Settings,
 )
+from bitsweep.data.folders import folder_texts
 from bitsweep.data.hub_splits import finds_splits
 from bitsweep.data.provenance import describe_test_split
-from bitsweep.data.readers import folder_files, reading_errors, without_secrets
+from bitsweep.data.readers import reading_errors, without_secrets
 from bitsweep.files import canonical_json, sha256_file, short_key
 from bitsweep.model.encoder_files import choose_files
 from bitsweep.workflow.fingerprint import fingerprint, scripts
@@ -46,7 +47,7 @@ def data_text(settings: Settings) -> str:
 def sha256_folder(folder: str) -> str:
     """Return the hexadecimal SHA-256 of the names and the content of the texts in a folder. Raises UserError."""
     with reading_errors(folder):
-        files = sorted(file for files in folder_files(Path(folder), folder).values() for file in files)
+        files = sorted(file for files in folder_texts(Path(folder), folder).files.values() for file in files)
         text = canonical_json([(path.relative_to(folder).as_posix(), sha256_file(path)) for path in files])
     return hashlib.sha256(text.encode()).hexdigest()
 

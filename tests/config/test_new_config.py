@@ -50,7 +50,7 @@ def test_make_takes_names_as_they_are(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert f"Error: {name} has no column '$(shell touch made)': name another of its columns: text" in done.stderr
+    assert f"Error: --text is '$(shell touch made)', a column that {name} does not have: set the key" in done.stderr
     assert not (tmp_path / "made").exists()
 
 
@@ -137,7 +137,7 @@ def test_too_few_rows_get_a_sentence_and_an_earlier_config_hides_nothing(tmp_pat
 BAD = {
     "one label": ("text,label\na,x\nb,x\n", "one value, 'x'"),
     "no rows": ("text,label\n", "no row"),
-    "no such column": ("text,klass\na,x\n", "no column 'label': name another of its columns: text, klass"),
+    "no such column": ("text,klass\na,x\n", "--label is 'label', a column that "),
     "missing": ("text,label\na,x\nb,\n", "line 3 has no label"),
     "all different": ("text,label\n" + "".join(f"a,x{n}\n" for n in range(1100)), "more than 1000 values"),
 }

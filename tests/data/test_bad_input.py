@@ -47,6 +47,7 @@ def prepare(config: dict, kept: Path) -> None:
 def write(folder: Path, files: dict[str, str | bytes] | str | bytes) -> None:
     files = files if isinstance(files, dict) else {"rows.csv": files}
     for name, content in {"rows.csv": GOOD, **files}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
@@ -101,7 +102,7 @@ CONFIGS = {
     "labels for texts": {"data.text": "label"},
     "a text for its pair": {"data.pair": "text"},
     "training rows that test": {"data.test": "./rows.csv"},
-    "validation rows that train": {"data.train": "texts", "data.validation": "empty/../texts"},
+    "validation rows that train": {"data.validation": "empty/../rows.csv"},
     "validation rows of the Hub that test": {
         "data": {"source": "hub", "name": "a/b", "train": "1.parquet", "validation": "2.parquet", "test": "2.parquet"}
     },
@@ -121,18 +122,36 @@ FILES = {
     "empty file": ("", {}),
     "header only": ("text,label\n", {}),
     "one class": ("text,label\n" + "a,1\n" * 10, {}),
-    "labels with decimals": (table("a,1.0"), {}),
-    "nothing but decimals": (GOOD.replace(",0", ",0.0").replace(",1", ",1.0"), {}),
+    "labels with decimals": (table("a,1.5"), {}),
+    "nothing but decimals": (GOOD.replace(",0", ",0.5").replace(",1", ",1.5"), {}),
     "label without a name": (table("a,2"), {}),
     "label that is a word": (table("a,yes"), {}),
     "label that is not known": (GOOD.replace(",0", ",no").replace(",1", ",yes") + "a,yess\n", {}),
     "missing label": (table("a,"), {}),
+    "missing labels": (table("a,\nb,0\nc, \nd,"), {}),
+    "missing texts": (table(",0\n,1\n,0\n,1\n,0\n,1"), {}),
     "missing text": (table(",1"), {}),
     "text of only spaces": (table('"  ",1'), {}),
     "row with a cell too many": (table("a, b,1"), {}),
     "row with a cell too few": (table("a"), {}),
     "quote that is not closed": (table('"a,1'), {}),
     "quote in the middle": (table('"a"b,1'), {}),
+    "rows that quotes swallow": (table('"a,1\nb",1\n"c,0\nd,1\ne",0'), {}),
+    "semicolons": (GOOD.replace(",", ";"), {}),
+    "semicolons between quotes": ('"text";"label"\n"a";"0"\n', {}),
+    "commas in TSV": ({"rows.tsv": GOOD}, {"data.train": "rows.tsv"}),
+    "no header": ("a film that everyone has seen,1\nb,0\n", {}),
+    "a comment": (f"# made by hand\n{GOOD}", {}),
+    "spaces before quotes": ('"text", "label"\n"a", "0"\n', {}),
+    "spaces before the quotes of labels": ('text,label\n"a", "0"\n', {}),
+    "a carriage return in a cell": (table("a\rb,1"), {}),
+    "a zip archive": (b"PK\x03\x04" + bytes(30), {}),
+    "an array that ends early": ({"rows.json": '[{"text": "a", "label": 0},\n{"text": '}, {"data.train": "rows.json"}),
+    "a pattern": (GOOD, {"data.train": "rows-*.csv"}),
+    "a folder of splits": (
+        {"train/0/a.txt": "a", "train/1/a.txt": "b", "test/0/a.txt": "c", "test/1/a.txt": "d"},
+        {"data.train": "."},
+    ),
     "NUL byte": (table("a\0,1"), {}),
     "another encoding": (GOOD.encode() + "é,1\n".encode("latin-1"), {}),
     "another encoding behind a mark": (b"\xef\xbb\xbftext,label\na\xe9,1\n", {}),
@@ -145,7 +164,7 @@ FILES = {
     "a column twice": ("text,label,text\na,1,b\n", {}),
     "a damaged archive": ({"rows.csv.gz": gzip.compress(GOOD.encode())[:-20]}, {"data.train": "rows.csv.gz"}),
     "no JSON": ({"rows.jsonl": '{"text": "a", "label": 0}\n{"text": \n'}, {"data.train": "rows.jsonl"}),
-    "a list of JSON": ({"rows.jsonl": '[{"text": "a", "label": 0}]\n'}, {"data.train": "rows.jsonl"}),
+    "a list of JSON": ({"rows.jsonl": '["a", 0]\n'}, {"data.train": "rows.jsonl"}),
     "JSON that lacks a label": ({"rows.jsonl": '{"text": "a", "label": 0}\n{"text": 7}'}, {"data.train": "rows.jsonl"}),
     "JSON with a number for a text": ({"rows.jsonl": '{"text": 7, "label": 0}\n'}, {"data.train": "rows.jsonl"}),
     "JSON with half a character": ({"rows.jsonl": '{"text": "\\ud800", "label": 0}\n'}, {"data.train": "rows.jsonl"}),

@@ -27,7 +27,7 @@ from tests.helpers.workspace import ROOT
 def reviews() -> pd.DataFrame:
     data = yaml.safe_load((ROOT / "config.yaml").read_text())["data"]
     columns = {"text": data["text"], "label": data["label"]}
-    return clean(read_package(data["package"], data["file"], data["where"], columns), 2)
+    return clean(read_package(data["package"], data["file"], data["where"], columns), 2)[0]
 
 
 def test_the_split_is_the_reference_s(reviews):

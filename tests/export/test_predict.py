@@ -52,8 +52,16 @@ def test_what_other_columns_hold_comes_out_as_it_went_in(tmp_path):
 
 
 WRONG = {
-    "no such column": ("a.csv", "body\nx\n", "a.csv has no column 'text': name another of its columns: body"),
-    "no such key": ("a.jsonl", '{"body": "x"}\n', "a.jsonl has no column 'text': name another of its columns: body"),
+    "no such column": (
+        "a.csv",
+        "body\nx\n",
+        "data.text is 'text', a column that .*a.csv does not have: set the key .* has: body",
+    ),
+    "no such key": (
+        "a.jsonl",
+        '{"body": "x"}\n',
+        "data.text is 'text', a column that .*a.jsonl does not have: set the key .* has: body",
+    ),
     "in the way": ("a.csv", "text,prediction\nx,y\n", "a.csv has a column 'prediction', which predictions"),
     "in a late row's": (
         "a.jsonl",
@@ -102,7 +110,10 @@ MISTAKES = {
     "no input": ({"mode": "full"}, ["input is missing", "--config input=FILE"]),
     "no such file": ({"input": "none.csv"}, ["input is 'none.csv'", "correct the path"]),
     "a folder": ({"input": "."}, ["input is '.'", "a folder"]),
-    "another suffix": ({"input": "a.xlsx"}, ["a.xlsx has none of the suffixes .csv, .tsv", "convert"]),
+    "another suffix": (
+        {"input": "a.xlsx"},
+        ["a.xlsx is of a kind that cannot be read: name a file that ends in one of .csv, .tsv"],
+    ),
     "no such column": (
         {"input": "wrong.csv"},
         ["data.text is 'text'", "wrong.csv does not have", "did you mean 'Text'?"],

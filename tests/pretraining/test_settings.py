@@ -94,7 +94,7 @@ def test_a_column_that_a_table_does_not_have_is_told_before_anything_runs(tmp_pa
         (tmp_path / name).write_text(content)
         entry = {"source": "files", "path": str(tmp_path / name)}
         check_sources(load_pretraining({**SMALL, "corpus": [entry]}))
-        refused = rf"^pretrain\.corpus\[0\]\.text is 'message', a column that .*{name} .* It has: text"
+        refused = rf"^pretrain\.corpus\[0\]\.text is 'message', a column that .*{name} .* has: text"
         with pytest.raises(UserError, match=refused):
             check_sources(load_pretraining({**SMALL, "corpus": [{**entry, "text": "message"}]}))
 
