@@ -95,28 +95,9 @@ rule predict:
         predictions,
 
 
-# On a cluster these run where Snakemake does: they are light, or, as the first two of rules/data.smk, need the network.
-# Submitted are tokenize_split, examine_data, choose_precision, check_mode, the runs, evaluations, exports, predictions
-# and the statistics over many resamples.
-localrules:
-    all,
-    study,
-    export,
-    export_onnx,
-    predict,
-    fetch_data,
-    fetch_encoder,
-    split_data,
-    collect_runs,
-    select_runs,
-    confirm_runs,
-    describe_input,
-    export_card,
-    plot_heatmap,
-    plot_learning_curves,
-    plot_modes,
-    summarize,
-    write_report,
+# On a cluster, rules with `localrule: True` run where Snakemake does: they are light, or, as the first two of
+# rules/data.smk, need the network. Submitted are tokenize_split, examine_data, choose_precision, check_mode, the runs,
+# evaluations, exports, predictions and the statistics over many resamples.
 
 
 onstart:
@@ -130,8 +111,16 @@ onstart:
     except UserError as error:
         refuse(error)
     CALL.stop_limiting_starts()
+    CALL.notice_interruption()
 
 
 onsuccess:
     for line in results_of(CALL.targets):
         print(line, file=sys.stderr)
+
+
+onerror:
+    say_at_end(CALL.failed_jobs, STARTUP.began)
+
+
+CALL.keep_hooks()

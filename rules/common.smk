@@ -6,7 +6,8 @@ import sys
 
 from snakemake.utils import Paramspace
 
-sys.path.insert(0, workflow.basedir)
+# The folder of the Snakefile. In a module `workflow.basedir` is that of the main one.
+sys.path.insert(0, os.path.dirname(workflow.current_basedir.get_path_or_uri(secret_free=True)))
 
 from bitsweep.config.grid import DIMENSIONS, run_path, table_of_runs
 from bitsweep.config.load import load_settings
@@ -16,6 +17,7 @@ from bitsweep.jobs.environment import prepare_jobs
 from bitsweep.jobs.gpu_slots import share_gpus
 from bitsweep.training.run_files import RUN_FILES
 from bitsweep.workflow import layout
+from bitsweep.workflow.failures import say_at_end
 from bitsweep.workflow.fingerprint import fingerprint, module_digest
 from bitsweep.workflow.known_rows import KnownRows
 from bitsweep.workflow.layout import ENCODER_FILES, EXPORTED, FIGURE_FORMATS, MODEL_FILES, SPLITS, TABLE_FORMATS, TABLES
@@ -83,7 +85,7 @@ def results_of(targets):
         yield f"The report: {REPORT}/index.html"
 
 
-prepare_jobs(workflow.basedir, RESULTS, limits_text(SETTINGS), TIMED, canonical_json(SETTINGS.allow_unreadable))
+prepare_jobs(RESULTS, limits_text(SETTINGS), TIMED, canonical_json(SETTINGS.allow_unreadable))
 # What runs demand of a machine or a cluster.
 RUN_RESOURCES = RunResources(
     SETTINGS, find_shape(SETTINGS, ENCODER), f"{RESULTS}/data/rows.json", SPLIT_KEY, local_files(SETTINGS)
@@ -94,8 +96,9 @@ STARTUP = Startup(
 )
 # Snakemake parses the workflow again in each job that it submits; only the first process looks the results over.
 if CALL.is_first:
-    CALL.before_planning(STARTUP.mend, STARTUP.look)
     try:
+        if CALL.claim(RESULTS):
+            CALL.before_planning(STARTUP.mend, STARTUP.look)
         share_gpus(CALL.gpu_percent)
     except UserError as error:
         refuse(error)

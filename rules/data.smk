@@ -19,6 +19,7 @@ rule fetch_data:
         official=OFFICIAL,
     log:
         f"{RESULTS}/logs/fetch_data.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -37,6 +38,7 @@ rule fetch_encoder:
         multiext(f"{ENCODER}/", *ENCODER_FILES),
     log:
         f"{RESULTS}/logs/fetch_encoder.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -57,6 +59,7 @@ rule split_data:
         counts=f"{RESULTS}/data/rows.json",
     log:
         f"{RESULTS}/logs/split_data.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

@@ -87,6 +87,7 @@ rule export_card:
         f"{EXPORT}/{{mode}}/README.md",
     log:
         f"{RESULTS}/logs/export_card/{{mode}}.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

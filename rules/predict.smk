@@ -5,10 +5,6 @@
 from bitsweep.workflow.snakemake_internals import forget_checkpoint
 
 
-localrules:
-    choose_mode,
-
-
 checkpoint choose_mode:
     """Name the mode whose classifier predicts, the best on validation. Its export is planned only after that."""
     input:
@@ -17,6 +13,7 @@ checkpoint choose_mode:
         f"{RESULTS}/predictions/.mode",
     log:
         f"{RESULTS}/logs/choose_mode.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

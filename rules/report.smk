@@ -23,6 +23,7 @@ rule describe_input:
         latex=f"{REPORT}/tables/encoder_input.tex",
     log:
         f"{RESULTS}/logs/describe_input.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -50,6 +51,7 @@ rule plot_heatmap:
         chart=f"{REPORT}/figures/heatmap_{{mode}}.json",
     log:
         f"{RESULTS}/logs/plot_heatmap/{{mode}}.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -76,6 +78,7 @@ rule plot_learning_curves:
         chart=f"{REPORT}/figures/learning_curves.json",
     log:
         f"{RESULTS}/logs/plot_learning_curves.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -108,6 +111,7 @@ rule plot_modes:
         ),
     log:
         f"{RESULTS}/logs/plot_modes.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -136,6 +140,7 @@ rule summarize:
         expand(f"{REPORT}/tables/{{table}}.{{suffix}}", table=SUMMARY_TABLES, suffix=TABLE_FORMATS[1:]),
     log:
         f"{RESULTS}/logs/summarize.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -170,6 +175,7 @@ rule write_report:
         ),
     log:
         f"{RESULTS}/logs/write_report.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

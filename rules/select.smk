@@ -18,6 +18,7 @@ rule collect_runs:
         costs=f"{RESULTS}/costs.csv",
     log:
         f"{RESULTS}/logs/collect_runs.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -40,6 +41,7 @@ rule select_runs:
         f"{RESULTS}/selection.json",
     log:
         f"{RESULTS}/logs/select_runs.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:
@@ -134,6 +136,7 @@ rule confirm_runs:
         f"{RESULTS}/complete.txt",
     log:
         f"{RESULTS}/logs/confirm_runs.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

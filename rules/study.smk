@@ -7,13 +7,6 @@ STUDY_CELLS = table_of_runs(study_grids(SETTINGS), train_size=SETTINGS.study.tra
 STUDY_GRID = Paramspace(STUDY_CELLS)
 
 
-localrules:
-    collect_study,
-    select_study,
-    confirm_study,
-    plot_size,
-
-
 use rule train_run as train_study_run with:
     input:
         **dict(rules.train_run.input.items()),
@@ -146,6 +139,7 @@ rule plot_size:
         others=multiext(f"{REPORT}/figures/score_by_size.", "png", "json"),
     log:
         f"{RESULTS}/logs/plot_size.log",
+    localrule: True
     conda:
         "../envs/bitsweep.yaml"
     params:

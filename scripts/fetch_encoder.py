@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bitsweep.jobs.entry import run
 from bitsweep.model.encoder import prepare_encoder
+from bitsweep.places import find_folder
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
     arguments = parser.parse_args()
     source = arguments.encoder
     if source["source"] == "folder":
-        prepare_encoder(source["path"], source["path"], arguments.output)
+        prepare_encoder(find_folder(source["path"]), source["path"], arguments.output)
     else:
         from bitsweep.data.hub import pin_revision
         from bitsweep.model.hub_encoder import downloaded_encoder

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from bitsweep.config.settings import FolderEncoder, PackageData, Settings
+from bitsweep.places import find_folder
 
 
 def licences_of(settings: Settings) -> dict[str, str | None]:
@@ -13,7 +14,7 @@ def licences_of(settings: Settings) -> dict[str, str | None]:
     data, encoder = settings.data, settings.encoder
     return {
         "data": licence_of_package(data.package) if isinstance(data, PackageData) else None,
-        "encoder": licence_of_folder(Path(encoder.path)) if isinstance(encoder, FolderEncoder) else None,
+        "encoder": licence_of_folder(find_folder(encoder.path)) if isinstance(encoder, FolderEncoder) else None,
     }
 
 

@@ -1,7 +1,6 @@
 """The way from a config to its settings, which are checked before anything runs; each mistake gets a sentence."""
 
 import difflib
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -13,6 +12,7 @@ from bitsweep.data.readers import is_address
 from bitsweep.errors import UserError
 from bitsweep.model.encoder_files import check_max_length, choose_files
 from bitsweep.model.modes import BUILT_IN, KINDS
+from bitsweep.places import find_folder
 
 
 def load_settings(config: dict) -> Settings:
@@ -106,7 +106,7 @@ def name_values(settings: Settings) -> Settings:
 def check_encoder(encoder: FolderEncoder | HubEncoder, max_length: int) -> None:
     if not isinstance(encoder, FolderEncoder):
         return
-    folder = Path(encoder.path)
+    folder = find_folder(encoder.path)
     if not folder.is_dir():
         raise UserError(
             f"encoder.path is {encoder.path!r}, but there is no such folder: correct the path, or make that encoder "

@@ -190,7 +190,7 @@ class FolderEncoder(Section):
 
     source: Literal["folder"]
     path: Text
-    """The folder, relative to where Snakemake runs."""
+    """The folder, relative to where Snakemake runs, or else to where the Snakefile is."""
 
 
 class HubEncoder(Section):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bitsweep.jobs.entry import RESULTS
+from bitsweep.places import ROOT
 
 # Four variables reach jobs by the environment. As params they would make results stale that they do not change.
 # The limits that check_mode checks, as JSON: training waits for check_mode, and a new test limit must not train again.
@@ -18,7 +19,7 @@ TIMED = "BITSWEEP_TIMED"
 USER_OFFLINE = "BITSWEEP_HUB_OFFLINE"
 
 
-def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "", unreadable: str = "false") -> None:
+def prepare_jobs(results: str, limits: str = "", timed: str = "", unreadable: str = "false") -> None:
     """Let jobs find `python`, the library and the scripts, whether or not the virtual environment is active.
 
     A conda environment that is activated for a job comes before them. `results` is the folder that the jobs work on,
@@ -33,7 +34,7 @@ def prepare_jobs(root: str, results: str, limits: str = "", timed: str = "", unr
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # Each line of progress shall reach the log as soon as it is printed.
     os.environ["PYTHONUNBUFFERED"] = "1"
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def commit_of(root: str | Path) -> str | None:

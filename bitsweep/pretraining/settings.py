@@ -18,6 +18,7 @@ from bitsweep.data.readers import SUFFIXES, named_under, peek, suffix_of
 from bitsweep.errors import UserError
 from bitsweep.files import MODEL_WEIGHTS, canonical_json, read_json, sha256_file, short_key, write_text
 from bitsweep.model.encoder_files import choose_files
+from bitsweep.places import find_folder
 from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder
 from bitsweep.workflow.rule_params import folder_text
 from bitsweep.workflow.snakemake_internals import is_recorded
@@ -184,12 +185,12 @@ def check_sources(settings: PretrainingSettings) -> None:
         check_installed(teacher.package, teacher.version, f"{teacher.path}/config.json", key, "path", "--no-deps ")
         folder = find_package_folder(teacher.package, teacher.path)
     elif isinstance(teacher, FolderEncoder):
-        if Path(teacher.path).resolve() == Path(settings.model).resolve():
+        folder = find_folder(teacher.path)
+        if folder.resolve() == Path(settings.model).resolve():
             raise UserError(f"pretrain.model is {settings.model!r}, the teacher's folder: name another one.")
-        if not Path(teacher.path).is_dir():
+        if not folder.is_dir():
             raise UserError(f"{key}.path is {teacher.path!r}, but there is no such folder: correct the path.")
-        choose_files([path.name for path in Path(teacher.path).iterdir()], teacher.path, f"{key}.path")
-        folder = Path(teacher.path)
+        choose_files([path.name for path in folder.iterdir()], teacher.path, f"{key}.path")
     # A teacher on the Hub, and one whose config.json does not say what it is, are checked by the jobs.
     with contextlib.suppress(TypeError, ValueError, KeyError):
         if not isinstance(teacher, HubTeacher):

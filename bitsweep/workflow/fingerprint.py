@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from bitsweep.places import ROOT
+
 # The packages whose code is tracked.
 LOCAL = ("bitsweep", "scripts")
 # Functions that only print. A statement that calls one computes nothing, and their arguments never count.

@@ -32,8 +32,11 @@ class PredictRequest:
 
 
 def split_config(config: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict, dict]:
-    """Return a config without the request of `predict`, and that request; `given` is what `--config` gives."""
-    asked = {key: str(given[key]) for key in KEYS if key in given}
+    """Return a config without the request of `predict`, and that request; `given` is what `--config` gives.
+
+    A workflow that has this one as a module may use such keys for something else, and keep them from it.
+    """
+    asked = {key: str(given[key]) for key in KEYS if key in given and key in config}
     return {key: value for key, value in config.items() if key not in asked}, asked
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bitsweep.config.settings import FolderEncoder, Settings
 from bitsweep.model.shape import Shape, read_shape
+from bitsweep.places import find_folder
 from bitsweep.training.budgets import EVALUATION_TOKENS, TRAINING_TOKENS
 from bitsweep.training.estimates import START_SECONDS, Speed, speed_of_shape
 
@@ -26,7 +27,8 @@ USUAL_BATCH = 8
 
 def find_shape(settings: Settings, prepared: str | Path) -> Shape:
     """Return the shape of the experiment's encoder, from its folder, or from the `prepared` one if it is on the Hub."""
-    folder = Path(settings.encoder.path) if isinstance(settings.encoder, FolderEncoder) else Path(prepared)
+    encoder = settings.encoder
+    folder = find_folder(encoder.path) if isinstance(encoder, FolderEncoder) else Path(prepared)
     try:
         return read_shape(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, AttributeError):

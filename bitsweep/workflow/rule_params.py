@@ -23,6 +23,7 @@ from bitsweep.data.provenance import describe_test_split
 from bitsweep.data.readers import reading_errors, without_secrets
 from bitsweep.files import canonical_json, sha256_file, short_key
 from bitsweep.model.encoder_files import choose_files
+from bitsweep.places import find_folder
 from bitsweep.workflow.fingerprint import fingerprint, scripts
 
 # This stands in a run's path for a batch size or learning rate that its mode's selection decides.
@@ -81,7 +82,7 @@ def encoder_text(settings: Settings) -> str:
 
 def folder_text(encoder: FolderEncoder, key: str) -> str:
     """Return a model folder with the sums of its files; `key` is the config's key that names it."""
-    folder = Path(encoder.path)
+    folder = find_folder(encoder.path)
     files = choose_files([path.name for path in folder.iterdir()], encoder.path, key)
     return canonical_json({**encoder.model_dump(), "content": {file: sha256_file(folder / file) for file in files}})
 

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,6 +24,7 @@ from bitsweep.files import read_json
 WRITTEN_FOR = "9.27.1"
 # Where Snakemake keeps its records, in the folder that it runs in.
 RECORDS = Path(".snakemake")
+HOOKS = ("onstart", "onsuccess", "onerror")
 
 
 def refuse(error: UserError | str) -> NoReturn:
@@ -31,11 +33,56 @@ def refuse(error: UserError | str) -> NoReturn:
     sys.exit(1)
 
 
+@dataclass(frozen=True)
+class FailedJob:
+    """A job that failed, or one of a group that failed."""
+
+    rule: str
+    log: Path
+
+
 class Call:
     """One call of Snakemake; `workflow` is what its Snakefile sees under that name."""
 
     def __init__(self, workflow: Any) -> None:
         self.workflow = workflow
+        # What Snakemake changes of the Snakefile that is being read: of a module, the names of its rules among others.
+        self.modifier = workflow.modifier
+        self.hooks: dict[str, Callable[[], None]] = {}
+        self.is_interrupted = False
+
+    @property
+    def is_module(self) -> bool:
+        """True where another Snakefile has this one as a `module`."""
+        return not self.modifier.is_main_snakefile()
+
+    def claim(self, results: str) -> bool:
+        """Return whether this is the first reading of the Snakefile: of a module, each `use rule` is another one.
+
+        Raises UserError for a module that cannot be: two of them have one environment of jobs, and a prefix moves
+        the files of rules, but not what the code knows of them.
+        """
+        paths = self.modifier.path_modifier
+        if paths.prefix or paths._prefix_replacements:
+            raise UserError(
+                f"The module {self.modifier.namespace} has a prefix, which BitSweep does not take: leave prefix and "
+                f"replace_prefix out. Its files go to {results}."
+            )
+        first = self.workflow.__dict__.setdefault("bitsweep_results", results)
+        if first != results:
+            raise UserError(
+                f"Two modules of this workflow are experiments of BitSweep, {first} and {results}: keep one, and call "
+                "Snakemake for the other one by itself."
+            )
+        if "bitsweep_call" in self.workflow.__dict__:
+            return False
+        self.workflow.bitsweep_call = self
+        return True
+
+    @property
+    def own_names(self) -> dict[str, str]:
+        """The names of rules here, by those in the whole workflow, which of a module may have a prefix."""
+        return {proxy.rule.name: name for name, proxy in self.modifier.rule_proxies._rules.items()}
 
     @property
     def names_configs(self) -> bool:
@@ -80,8 +127,12 @@ class Call:
 
     @property
     def targets(self) -> set[str]:
-        """The names or files that this call was asked to make; `all`, the default target, where there are none."""
-        return set(self.workflow.dag_settings.targets) or {"all"}
+        """The names or files that this call was asked to make, by default the default target. Known as above.
+
+        Rules of a module have the names that they have here.
+        """
+        asked, names = self.workflow.dag_settings.targets or [self.workflow.default_target], self.own_names
+        return {names.get(target, target) for target in asked}
 
     @property
     def gpu_percent(self) -> int | None:
@@ -124,6 +175,7 @@ class Call:
 
         def prepare_dag(*arguments: Any, **options: Any) -> None:
             hidden: Collection[Path] = ()
+            self.join_hooks()
             try:
                 if self.runs_jobs:
                     mend()
@@ -135,6 +187,54 @@ class Call:
             self.hide(hidden)
 
         self.workflow._prepare_dag, self.workflow.delete_output = prepare_dag, delete_output
+
+    def keep_hooks(self) -> None:
+        """Let onstart, onsuccess and onerror hold where this is a module: Snakemake has those of the main file alone.
+
+        Call this after them. Those of the main Snakefile are called as well.
+        """
+        if self.is_module:
+            self.hooks = {name: self.modifier.globals[name] for name in HOOKS if name in self.modifier.globals}
+
+    def join_hooks(self) -> None:
+        """Let a module's hooks be called before those of the main Snakefile, which has been read by now."""
+
+        def join(own: Callable[[], None], main: Callable) -> Callable:
+            def both(log: Any) -> None:
+                own()
+                main(log)
+
+            return both
+
+        for name, own in self.hooks.items():
+            setattr(self.workflow, f"_{name}", join(own, getattr(self.workflow, f"_{name}")))
+
+    def notice_interruption(self) -> None:
+        """Let `is_interrupted` become true on Ctrl-C. Call this in the hook onstart."""
+        executor = self.workflow.scheduler._executor
+        cancel = executor.cancel
+
+        def cancel_jobs() -> None:
+            self.is_interrupted = True
+            cancel()
+
+        executor.cancel = cancel_jobs
+
+    @property
+    def failed_jobs(self) -> list[list[FailedJob]]:
+        """The jobs of these rules that have failed; none after Ctrl-C.
+
+        Those of a group are in one list, since only of the group as a whole it is known that it failed.
+        """
+        if self.is_interrupted:
+            return []
+        names = self.own_names
+        failed = [job.jobs if job.is_group() else [job] for job in self.workflow.scheduler.failed]
+        jobs = [
+            [FailedJob(job.rule.name, Path(job.log[0])) for job in group if job.rule.name in names and job.log]
+            for group in failed
+        ]
+        return [group for group in jobs if group]
 
     def hide(self, paths: Collection[Path]) -> None:
         """Let files count as missing in the plan that is about to be made."""

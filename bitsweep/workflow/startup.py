@@ -11,7 +11,7 @@ from pathlib import Path
 from bitsweep.errors import UserError
 from bitsweep.jobs.entry import JOBS_LOCK
 from bitsweep.locks import take, waited_for
-from bitsweep.workflow.audit import Unusable, check_settings, find_damaged, find_failed, write_settings
+from bitsweep.workflow.audit import SNAPSHOT, Unusable, check_settings, find_damaged, find_failed, write_settings
 from bitsweep.workflow.slurm import cancel_left_jobs
 
 # How long a call waits for another one that is about to end: it may have had nothing to do.
@@ -52,6 +52,11 @@ class Startup:
         check_settings(self.results, self.settings)
         damaged = find_damaged(self.results)
         return [*damaged, *find_failed(self.results, {file.path for file in damaged})]
+
+    @property
+    def began(self) -> float:
+        """When this call started its jobs, by the clock of the results' disk, which cluster nodes share."""
+        return (self.results / SNAPSHOT).stat().st_mtime
 
     def look(self) -> list[Path]:
         """Report what is damaged or failed, and return these files, without changing anything."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from bitsweep.files import read_json
 from bitsweep.jobs.entry import run
 from bitsweep.model.encoder import prepare_encoder
+from bitsweep.places import find_folder
 from bitsweep.pretraining.teacher_files import check_teacher, find_package_folder, free_tokenizer
 
 # The section of the config, for error messages.
@@ -28,7 +29,7 @@ def main() -> None:
         folder = find_package_folder(teacher["package"], teacher["path"])
         prepare_encoder(folder, f"{teacher['package']} {teacher['version']}", arguments.output, SECTION)
     else:
-        prepare_encoder(teacher["path"], teacher["path"], arguments.output, SECTION)
+        prepare_encoder(find_folder(teacher["path"]), teacher["path"], arguments.output, SECTION)
     check_teacher(read_json(arguments.output / "config.json"))
     free_tokenizer(arguments.output)
     print(f"teacher in {arguments.output}")
