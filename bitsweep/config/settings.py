@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -15,15 +16,27 @@ from bitsweep.files import write_text
 from bitsweep.metrics import METRICS
 from bitsweep.model.modes import BUILT_IN
 
+# Decimal digits as YAML's numbers have them: Python's own functions also take `1_000`, spaces and digits of any script.
+WHOLE = re.compile("[-+]?(0|[1-9][0-9]{0,30})")
+DECIMAL = re.compile("[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?")
+
 
 def read_number(value: Any) -> Any:
-    """Return a string that spells a number as that number, since YAML reads `3e-4` as a string."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    """Return a string that spells a number as that number.
+
+    YAML reads `3e-4` as a string, and Snakemake hands all that `--config 'section={key: value}'` gives over as strings.
+    """
+    return float(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
+
+
+def read_whole(value: Any) -> Any:
+    """Return a string that spells a whole number as that number, for the reason that `read_number` gives."""
+    return int(value) if isinstance(value, str) and WHOLE.fullmatch(value) else value
+
+
+def read_switch(value: Any) -> Any:
+    """Return the strings `true` and `false` as what they spell, for the reason that `read_number` gives."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def check_value(value: Any) -> Any:
@@ -35,8 +48,10 @@ def check_value(value: Any) -> Any:
     return value
 
 
-Count = Annotated[int, Field(strict=True, ge=1)]
-Seed = Annotated[int, Field(strict=True, ge=0)]
+SPELLED_WHOLE = BeforeValidator(read_whole)
+Count = Annotated[int, Field(strict=True, ge=1), SPELLED_WHOLE]
+Seed = Annotated[int, Field(strict=True, ge=0), SPELLED_WHOLE]
+Switch = Annotated[bool, BeforeValidator(read_switch), Field(strict=True)]
 Number = Annotated[
     float, BeforeValidator(read_number, json_schema_input_type=float | str), Field(strict=True, allow_inf_nan=False)
 ]
@@ -173,7 +188,7 @@ class Split(Section):
     test split."""
     seed: Seed = 3463
     """The seed of `datasets.Dataset.train_test_split`."""
-    stratified: Annotated[bool, Field(strict=True)] = False
+    stratified: Switch = False
     """Whether each held-out split has the labels' shares."""
 
 
@@ -181,7 +196,7 @@ class Limit(Section):
     """The most rows of each split that are used, from its start (splits are shuffled); null is all."""
 
     train: Count | None = None
-    validation: Annotated[int, Field(strict=True, ge=2)] | None = None
+    validation: Annotated[int, Field(strict=True, ge=2), SPELLED_WHOLE] | None = None
     test: Count | None = None
 
 
@@ -307,7 +322,7 @@ class Settings(Section):
     """How many rows of each split are used at most."""
     encoder: Annotated[FolderEncoder | HubEncoder, Field(discriminator="source")]
     """Where the pretrained encoder comes from."""
-    max_length: Annotated[int, Field(strict=True, ge=3)] = 512
+    max_length: Annotated[int, Field(strict=True, ge=3), SPELLED_WHOLE] = 512
     """Tokens of a text, special ones included; longer texts are cut."""
     allow_unreadable: Annotated[bool, Field(strict=True)] = False
     """Whether runs may train where the encoder does not know most pieces of the texts, or cannot tell most texts from

@@ -13,7 +13,19 @@ from pydantic import Field, ValidationError, model_validator
 
 from bitsweep.config.data_checks import check_installed
 from bitsweep.config.messages import describe_key, explain
-from bitsweep.config.settings import NAME, Commit, Count, FolderEncoder, HubName, Number, Place, Section, Seed, Text
+from bitsweep.config.settings import (
+    NAME,
+    SPELLED_WHOLE,
+    Commit,
+    Count,
+    FolderEncoder,
+    HubName,
+    Number,
+    Place,
+    Section,
+    Seed,
+    Text,
+)
 from bitsweep.data.readers import SUFFIXES, named_under, peek, suffix_of
 from bitsweep.errors import UserError
 from bitsweep.files import MODEL_WEIGHTS, canonical_json, read_json, sha256_file, short_key, write_text
@@ -104,7 +116,7 @@ class Student(Section):
     """At most its teacher's."""
     heads: Count = 2
     intermediate_size: Count = 512
-    positions: Annotated[int, Field(strict=True, ge=8)] = 512
+    positions: Annotated[int, Field(strict=True, ge=8), SPELLED_WHOLE] = 512
     """Tokens of the longest text, special ones included."""
 
     @model_validator(mode="after")

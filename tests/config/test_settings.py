@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from bitsweep.config.load import load_settings
 from bitsweep.config.settings import HubName, schema_text
 from bitsweep.errors import UserError
+from bitsweep.files import canonical_json
 from configs import make_pairs
 from tests.helpers.workspace import ROOT
 
@@ -67,6 +68,42 @@ def test_learning_rates_may_be_written_as_yaml_reads_them(config):
     assert load_settings(config).grid.learning_rate == [0.0001, 0.0003]
 
 
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem != "pairs"], ids=lambda path: path.stem)
+def test_numbers_and_switches_that_are_strings_are_what_they_spell(path):
+    """So Snakemake hands over what `--config 'training={epochs: 2}'` gives, and it must make nothing stale."""
+
+    def spell(value):
+        if isinstance(value, dict):
+            return {key: spell(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [spell(each) for each in value]
+        return value if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+    config = yaml.safe_load(path.read_text())
+    assert canonical_json(load_settings(spell(config)).model_dump()) == canonical_json(
+        load_settings(config).model_dump()
+    )
+
+
+def test_all_kinds_of_numbers_may_be_strings(config):
+    spelled = {
+        "max_length": "64",
+        "split": {"held_out": "0.25", "seed": "7", "stratified": "true"},
+        "limit": {"train": "100", "validation": "20", "test": "20"},
+        "grid": {"mode": ["full", "own"], "batch_size": ["16", "8"], "learning_rate": ["1e-3"], "seed": ["1", "0"]},
+        "modes": {"own": {"lora": {"rank": "4", "alpha": "16"}}},
+        "study": {"train_size": ["50"]},
+        "training": {"epochs": "3", "weight_decay": "0", "max_grad_norm": ".5", "threads": "2"},
+    }
+    settings = load_settings({**config, **spelled}).model_dump()
+    assert settings["split"] == {"held_out": 0.25, "seed": 7, "stratified": True}
+    assert settings["grid"]["batch_size"] == [8, 16]
+    assert settings["modes"]["own"]["lora"] == {"rank": 4, "alpha": 16.0, "target": None}
+    assert settings["training"]["max_grad_norm"] == 0.5
+    assert (settings["max_length"], settings["study"]["train_size"]) == (64, [50])
+    assert load_settings({**config, "split": {"stratified": "false"}}).split.stratified is False
+
+
 # path of the key, value, and what the sentence must hold: key, value, remedy
 MISTAKES = [
     ("experiment", "a/b", ["experiment is 'a/b'", "letters, digits"]),
@@ -111,6 +148,20 @@ MISTAKES = [
     ("grid.learning_rate", [float("nan")], ["grid.learning_rate[0] is nan", "finite"]),
     ("grid.seed", [-1], ["grid.seed[0] is -1", "at least 0"]),
     ("training.epochs", 0, ["training.epochs is 0", "at least 1"]),
+    *[
+        ("training.epochs", value, [f"training.epochs is {value!r}", "set it to a whole number"])
+        for value in ("2.5", "two", "true", "1_000", " 2", "٣", "1e2", "0x10", "007", "")
+    ],
+    *[
+        ("training.weight_decay", value, [f"training.weight_decay is {value!r}", "a number, such as 3e-4"])
+        for value in ("true", "1_000.5", "0.1 ", "٣", "nan", "inf", "")
+    ],
+    ("training.epochs", "0", ["training.epochs is 0", "at least 1"]),
+    ("grid.learning_rate", ["1e999"], ["grid.learning_rate[0] is '1e999'", "a finite number"]),
+    ("split", {"stratified": "yes"}, ["split.stratified is 'yes'", "set it to true or false"]),
+    ("split", {"stratified": "1"}, ["split.stratified is '1'", "set it to true or false"]),
+    ("split", {"stratified": 1}, ["split.stratified is 1", "set it to true or false"]),
+    ("grid.batch_size", ["8", 8], ["grid.batch_size has 8 more than once"]),
     ("training.epoch", 4, ["training.epoch is not a key", "did you mean epochs?"]),
     ("training.precision", "fp8", ["training.precision is 'fp8'", "'auto', 'float32' or 'bfloat16'"]),
     ("training.weight_decay", -0.1, ["training.weight_decay is -0.1", "at least 0"]),
