@@ -11,6 +11,7 @@ from bitsweep.workflow.snakemake_internals import FailedJob
 # How a script tells a mistake of its user (`jobs.entry.run`).
 MARK = "Error: "
 TRACEBACK = "Traceback (most recent call last):"
+PLACE = '  File "'
 
 
 def say_at_end(failed: Sequence[Sequence[FailedJob]], began: float) -> None:
@@ -30,22 +31,23 @@ def say_at_end(failed: Sequence[Sequence[FailedJob]], began: float) -> None:
 
 
 def describe(failed: Iterable[Iterable[FailedJob]], began: float) -> Iterator[str]:
-    """Yield a sentence for each reason why jobs failed, in the order of the first logs that have it."""
-    # The logs of the jobs that failed for a reason, which need not be looked at where their own sentence says it all.
+    """Yield a sentence for each reason why jobs failed, in the order in which they failed first."""
+    # Each reason with the logs to look at; a script's own sentence needs none.
     reasons: dict[str, list[Path]] = {}
     for group in sorted(failed, key=lambda group: max(time_of(job.log) for job in group)):
-        ends = [(job, end_of(job.log) if time_of(job.log) >= began else "") for job in group]
-        # Other jobs of the group have no part in it.
-        ends = [(job, end) for job, end in ends if end] or ends[:1]
-        for job, end in ends:
-            whole = end.startswith(MARK)
-            reason = end if whole else f"{MARK}{job.rule} failed" + (f" with {end}" if end else " without saying why")
-            reasons.setdefault(reason, [])
-            if not whole:
-                reasons[reason].append(job.log)
+        ends = [(job, end_of(job.log)) if time_of(job.log) >= began else (job, None) for job in group]
+        # Where one of a group says why, the others have no part in it.
+        for job, end in [(job, end) for job, end in ends if end] or ends[:1]:
+            if end and end.startswith(MARK):
+                reasons.setdefault(end, [])
+            elif end is None:
+                reasons.setdefault(f"{MARK}{job.rule} failed before it wrote a log: what stands above may say why.", [])
+            else:
+                how = f"with {end}" if end else "without saying why"
+                reasons.setdefault(f"{MARK}{job.rule} failed {how}", []).append(job.log)
     for reason, logs in reasons.items():
         more = f" and {len(logs) - 1} more" if len(logs) > 1 else ""
-        yield f"{reason}: see {logs[0]}{more}" if logs else reason
+        yield f"{reason} (see {logs[0]}{more})" if logs else reason
 
 
 def time_of(log: Path) -> float:
@@ -60,7 +62,9 @@ def end_of(log: Path) -> str:
         if lines[start].startswith(MARK):
             return "\n".join(lines[start:])
         if lines[start] == TRACEBACK:
-            # An exception's message may have several lines; the first one is that behind the last place in the code.
-            places = [number for number in range(start + 1, len(lines)) if lines[number].startswith(" ")]
-            return lines[min(max(places, default=start) + 1, len(lines) - 1)]
+            # The error stands behind the last place in the code; its message may have more lines.
+            last = max(
+                (number for number in range(start, len(lines)) if lines[number].startswith(PLACE)), default=start
+            )
+            return next((line for line in lines[last + 1 :] if not line.startswith(" ")), "")
     return ""

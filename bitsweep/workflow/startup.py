@@ -55,8 +55,9 @@ class Startup:
 
     @property
     def began(self) -> float:
-        """When this call started its jobs, by the clock of the results' disk, which cluster nodes share."""
-        return (self.results / SNAPSHOT).stat().st_mtime
+        """When this call started its jobs, by the clock of the disk that the nodes of a cluster share."""
+        settings = self.results / SNAPSHOT
+        return settings.stat().st_mtime if settings.exists() else 0.0
 
     def look(self) -> list[Path]:
         """Report what is damaged or failed, and return these files, without changing anything."""

@@ -189,6 +189,12 @@ def test_nothing_reruns_without_an_edit(edited):
     assert edited.plan(*SMALL) == set()
 
 
+def test_a_setting_on_the_command_line_is_what_it_is_in_the_config(edited):
+    """Snakemake hands numbers inside of a section over as strings."""
+    assert edited.plan(*SMALL, "--config", "training={epochs: 2}", "limit={train: 96}", "max_length=32") == set()
+    assert edited.plan(*SMALL, "--config", "training={epochs: 3}") == runs() | SELECTION
+
+
 def test_a_touch_of_every_file_in_any_order_reruns_nothing(edited):
     """As after a fresh checkout: the workflow's files and the results have new time stamps."""
     files = [path for path in sorted(edited.folder.rglob("*")) if path.is_file() and ".snakemake" not in path.parts]
