@@ -100,7 +100,8 @@ def folder(tmp_path: Path) -> Path:
 def call(folder: Path, *arguments: str) -> tuple[int, list[str], str]:
     """Return the exit status of a call, the answers in it, and all that it said."""
     command = [sys.executable, "-m", "snakemake", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    # A process group of its own takes the signals that a test sends.
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, start_new_session=True)
     said = done.stdout + done.stderr
     return done.returncode, [line[7:] for line in said.splitlines() if line.startswith("ANSWER ")], said
 
@@ -150,3 +151,135 @@ def test_in_submitted_jobs_a_checkpoint_is_a_rule_and_groups_have_their_size_unl
     assert "start cluster-generic local False targets {'all'}" in answers
     # The submit command runs each job at once, so that its answers are among these.
     assert answers.count("submitted True checkpoint False") == jobs
+
+
+# A workflow that another one has as a module, with hooks of its own and a rule that fails.
+PART = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT)!r})
+
+from bitsweep.errors import UserError
+from bitsweep.workflow.snakemake_internals import Call, refuse
+
+CALL = Call(workflow)
+
+
+def note(text):
+    print(f"ANSWER {{text}}", file=sys.stderr)
+
+
+def nothing():
+    return []
+
+
+if CALL.is_first:
+    try:
+        if CALL.claim(config.get("results", "out")):
+            CALL.before_planning(nothing, nothing)
+            note(f"module {{CALL.is_module}}")
+    except UserError as error:
+        refuse(error)
+
+
+rule all:
+    default_target: True
+    input: "out/b.txt"
+
+
+rule write:
+    output: "out/a.txt"
+    localrule: True
+    shell: "touch {{output}}"
+
+
+rule copy:
+    input: rules.write.output
+    output: "out/b.txt"
+    log: "out/log.txt"
+    shell: "cp {{input}} {{output}}; {{config[command]}}"
+
+
+onstart:
+    note("start")
+    CALL.notice_interruption()
+
+
+onsuccess:
+    note(f"success {{CALL.targets}}")
+
+
+onerror:
+    failed = [[(job.rule, str(job.log)) for job in group] for group in CALL.failed_jobs]
+    note(f"error {{CALL.is_interrupted}} {{failed}}")
+
+
+CALL.keep_hooks()
+"""
+MAIN = """
+import sys
+
+module part:
+    snakefile: "PART"
+    config: config
+
+use rule * from part as part_*
+
+rule mine:
+    input: "out/b.txt"
+    log: "out/mine.txt"
+    shell: "true"
+
+onstart:
+    print("ANSWER main start", file=sys.stderr)
+
+onerror:
+    print("ANSWER main error", file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def modular(tmp_path: Path) -> Path:
+    """Return a folder with a workflow that has that of another folder as a module."""
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "Snakefile").write_text(PART)
+    (tmp_path / "main").mkdir()
+    (tmp_path / "main" / "Snakefile").write_text(MAIN.replace("PART", str(tmp_path / "part" / "Snakefile")))
+    return tmp_path / "main"
+
+
+def test_a_module_keeps_its_hooks_its_names_and_its_local_rules(modular):
+    submit = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "1")
+    options = (*submit, "--seconds-between-status-checks", "1", "--config", "command=true")
+    status, answers, said = call(modular, "part_all", *options)
+    assert status == 0, said
+    assert answers == ["module True", "start", "main start", "success {'all'}"]
+    assert "localrule part_write:" in said
+    # A rule of the main workflow keeps its name.
+    assert call(modular, "mine", "--cores", "1", "--config", "command=true")[1][-1] == "success {'mine'}"
+
+
+def test_jobs_that_failed_are_known_with_their_logs_unless_the_call_was_interrupted(modular):
+    status, answers, said = call(modular, "--cores", "1", "--config", "command=false")
+    assert status == 1
+    assert answers[-2:] == ["error False [[('part_copy', 'out/log.txt')]]", "main error"]
+    # As Ctrl-C does, this reaches the job and Snakemake.
+    command = "kill -INT 0; sleep 1"
+    status, answers, said = call(modular, "--cores", "1", "--config", f"command={command}")
+    assert status == 1
+    assert answers[-2:] == ["error True []", "main error"], said
+
+
+def test_modules_that_cannot_be_are_refused(modular):
+    main = modular / "Snakefile"
+    text = main.read_text()
+    main.write_text(text.replace("config: config", 'config: config\n    prefix: "there"'))
+    status, _, said = call(modular, "--dry-run", "--config", "command=true")
+    assert status == 1
+    assert "Error: The module part has a prefix, which BitSweep does not take: leave prefix and" in said
+    module = text[text.index("module part") : text.index("rule mine")]
+    other = module.replace("part", "other").replace("/other/", "/part/")
+    main.write_text(text + other.replace("config: config", 'config: {**config, "results": "others"}'))
+    status, _, said = call(modular, "--dry-run", "--config", "command=true")
+    assert status == 1
+    assert "Error: Two modules of this workflow are experiments of BitSweep, out and others: keep one" in said
