@@ -84,7 +84,6 @@ def prepared_encoder(name: str) -> Iterator[tuple[Path, dict[str, str]]]:
 
     # Otherwise transformers would warn that the head is drawn anew, which is intended.
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         if Path(name).is_dir():
             prepare_encoder(name, name, folder)

@@ -1,11 +1,12 @@
 """Three splits of labelled rows, as the reference divides them, and checks of their sizes and labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bitsweep.errors import UserError
+from bitsweep.jobs.entry import settings_at_hand
 
 
 def split_rows(
@@ -81,23 +82,49 @@ def hold_out(
     return tuple(rows.iloc[parts[part]["row"]] for part in ("train", "test"))
 
 
-def check_classes(labels: Sequence[int], classes: int, split: str, limit: int | None = None) -> None:
+def check_classes(
+    labels: Sequence[int], classes: int, split: str, limit: int | None = None, settings: Mapping | None = None
+) -> None:
     """Raise UserError where the rows of a split have only one label, or training rows lack any of 0 to `classes` - 1.
 
     `limit` is how many rows the split was cut to. Validation rows that lack a label can select: the report mentions it.
+    `settings` are the experiment's, which the sentences are worded by; None takes those that this job can read.
     """
+    settings = settings_at_hand() if settings is None else settings
     found = sorted(set(labels))
-    missing = [str(label) for label in range(classes) if label not in found]
-    remedy = "give it rows with every label, or set split.stratified to true where rows are held out"
-    if limit:
-        remedy = f"raise limit.{split}, {remedy}"
+    missing = [name_label(label, settings) for label in range(classes) if label not in found]
+    remedies = [f"raise limit.{split}"] if limit else []
+    remedies.append("give it rows with every label")
+    stratify = advise_stratifying(settings)
     if len(found) == 1:
-        raise UserError(f"The {split} split has only one label, {found[0]}: {remedy}.")
-    if missing and split == "train":
+        # Most of the rows train: where these have one label, so has nearly every other row.
+        remedies += stratify if split == "validation" else []
         raise UserError(
-            f"The {split} split has no row with label {', '.join(missing)} (label_names names labels from 0 on): "
-            f"{remedy}, or take that label out of label_names."
+            f"The {split} split has only one label, {name_label(found[0], settings)}: {join_remedies(remedies)}."
         )
+    if missing and split == "train":
+        remedies += [*stratify, "take that label out of label_names"]
+        raise UserError(f"The train split has no row with label {', '.join(missing)}: {join_remedies(remedies)}.")
+
+
+def name_label(label: int, settings: Mapping) -> str:
+    """Return a label's number, with its name where the settings have it, as in `0 (negative)`."""
+    names = settings.get("label_names") or []
+    return f"{label} ({names[label]})" if label < len(names) else str(label)
+
+
+def advise_stratifying(settings: Mapping) -> list[str]:
+    """Return what to do so that held-out rows have every label; nothing where none are held out, or that is done."""
+    data, split = settings.get("data") or {}, settings.get("split") or {}
+    if data.get("validation") or data.get("source") == "glue" or split.get("stratified"):
+        return []
+    # On the Hub, the data set may have a validation split that the config does not name.
+    known = data.get("source") in ("files", "package")
+    return ["set split.stratified to true" + ("" if known else " where rows are held out")]
+
+
+def join_remedies(remedies: Sequence[str]) -> str:
+    return ", or ".join(filter(None, [", ".join(remedies[:-1]), remedies[-1]]))
 
 
 def check_limit(rows: int, limit: int | None, split: str) -> None:

@@ -1,9 +1,12 @@
 """Labels and calibrated probabilities for the rows of a user's table, a chunk at a time."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
+from tokenizers import Tokenizer
 
 from bitsweep.data.records import Reading
 from bitsweep.data.streaming import as_texts, need_columns, need_room, new_columns, open_table
@@ -23,12 +26,21 @@ class Predictor:
     """The classifier of an exported folder with its tokenizer and its temperature."""
 
     def __init__(self, folder: Path, device: str, threads: int) -> None:
+        self.folder = folder
         # Users of the folder compute in float32 too.
         self.machine = Machine("float32", device, threads)
-        self.model = load_exported(folder, self.machine)
-        self.tokenizer = load_tokenizer(folder, read_json(folder / "tokenizer_config.json")["model_max_length"])
+        names = read_json(folder / "config.json")["id2label"]
+        self.label_names = [names[str(label)] for label in range(len(names))]
         self.temperature = read_json(folder / "calibration.json")["temperature"]
-        self.label_names = [self.model.config.id2label[label] for label in range(self.model.config.num_labels)]
+
+    # These are loaded for the first rows to predict, so that what is wrong with a table is told without this wait.
+    @cached_property
+    def model(self) -> torch.nn.Module:
+        return load_exported(self.folder, self.machine)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.folder, read_json(self.folder / "tokenizer_config.json")["model_max_length"])
 
     def probabilities(self, texts: list[str] | list[tuple[str, str]]) -> np.ndarray:
         """Return the calibrated probabilities of texts or pairs: shape (n, labels), with n at least 1."""

@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bitsweep.errors import FULL_DISK, UserError
+from bitsweep.files import read_json
 
 # The file in a folder of results that all its jobs lock while they work; they share the lock.
 JOBS_LOCK = ".jobs"
 # The environment variable that names the folder that jobs work on. It is no param, since it is the same for all
 # scripts, and a script that is run by hand has none.
 RESULTS = "BITSWEEP_RESULTS"
+# The file of the settings that an experiment's results were made with, which a call writes before its first job.
+SNAPSHOT = ".settings.json"
 
 
 def run(main: Callable[[], None]) -> None:
@@ -57,3 +60,13 @@ def at_work() -> Iterator[None]:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_SH)
         yield
+
+
+def settings_at_hand() -> dict:
+    """Return the settings of the experiment that this job works for, for the wording of what it tells.
+
+    Another value here makes nothing stale, so what a job computes by is its params. A script by hand has no settings.
+    """
+    results = os.environ.get(RESULTS)
+    snapshot = Path(results, SNAPSHOT) if results else None
+    return read_json(snapshot) if snapshot and snapshot.is_file() else {}

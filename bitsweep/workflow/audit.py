@@ -13,14 +13,13 @@ from typing import Any
 
 from bitsweep.errors import UserError
 from bitsweep.files import SUMS, noted_sum, read_json, sha256_file, write_json
+from bitsweep.jobs.entry import SNAPSHOT
 from bitsweep.training.finished_runs import FOLDER
 from bitsweep.training.run_files import RUN_FILES
 from bitsweep.workflow.snakemake_internals import is_recorded
 
 # Larger files are judged by their size when a sweep starts, and by their SHA-256 where they are used.
 HASHED_BYTES = 10**6
-# The file of the settings that an experiment's results were made with.
-SNAPSHOT = ".settings.json"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bitsweep.errors import UserError
-from bitsweep.jobs.entry import JOBS_LOCK
+from bitsweep.jobs.entry import JOBS_LOCK, SNAPSHOT
 from bitsweep.locks import take, waited_for
-from bitsweep.workflow.audit import SNAPSHOT, Unusable, check_settings, find_damaged, find_failed, write_settings
+from bitsweep.workflow.audit import Unusable, check_settings, find_damaged, find_failed, write_settings
 from bitsweep.workflow.slurm import cancel_left_jobs
 
 # How long a call waits for another one that is about to end: it may have had nothing to do.

@@ -41,7 +41,7 @@ def prepare(config: dict, kept: Path) -> None:
     official = {split: tables[split] for split in official_splits(settings)}
     parts = split_rows(tables["train"], official, settings.split.held_out, 1, settings.split.stratified)
     for split, rows in zip(("train", "validation"), parts, strict=False):
-        check_classes(rows["label"], classes, split)
+        check_classes(rows["label"], classes, split, settings=settings.model_dump())
 
 
 def write(folder: Path, files: dict[str, str | bytes] | str | bytes) -> None:

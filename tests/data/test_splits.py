@@ -124,6 +124,28 @@ def test_training_rows_without_a_label_are_told_and_so_is_any_split_with_one_alo
             check_classes([1, 1], 2, split, limit=2)
 
 
+def test_a_label_has_its_name_and_stratifying_is_advised_only_where_it_would_help():
+    names, files = {"label_names": ["bad", "good"]}, {"source": "files", "validation": None}
+    one = "The validation split has only one label, 1 (good): give it rows with every label"
+    helps = ", or set split.stratified to true"
+    for settings, sentence in [
+        ({"data": files, "split": {"stratified": False}}, f"{one}{helps}."),
+        ({"data": files, "split": {"stratified": True}}, f"{one}."),
+        ({"data": {**files, "validation": "valid.csv"}, "split": {"stratified": False}}, f"{one}."),
+        ({"data": {"source": "glue", "task": "sst2"}}, f"{one}."),
+        ({"data": {"source": "hub", "validation": None}}, f"{one}{helps} where rows are held out."),
+    ]:
+        with pytest.raises(UserError) as error:
+            check_classes([1, 1], 2, "validation", settings={**names, **settings})
+        assert str(error.value) == sentence
+    with pytest.raises(
+        UserError, match=r"^The train split has only one label, 0 \(bad\): give it rows with every label.$"
+    ):
+        check_classes([0, 0], 2, "train", settings={**names, "data": files})
+    with pytest.raises(UserError, match=r"no row with label 1 \(good\), 2 \(fair\): raise limit.train, give it rows"):
+        check_classes([0, 3], 4, "train", 2, {"label_names": ["bad", "good", "fair", "odd"], "data": files})
+
+
 def test_the_sentences_of_rotten_tomatoes_are_split_evenly(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     settings = load_settings(yaml.safe_load((ROOT / "configs" / "rotten_tomatoes.yaml").read_text()))

@@ -48,6 +48,14 @@ def test_each_of_several_sentences_is_said(mistaken):
     assert any(line.startswith("Error: The tokenizer of models/bert-tiny cannot be loaded") for line in said)
 
 
+def test_a_label_is_named_though_its_name_is_no_param(mistaken):
+    (mistaken.folder / "valid.csv").write_text("text,label\na,0\nb,0\nc,0\n")
+    mistaken.config("mistaken", data={**BASE["data"], "validation": "valid.csv"}, label_names=["no", "yes"], limit={})
+    done = mistaken.snakemake("results/mistaken/tokens/validation.safetensors", *CALL[2:])
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == f"Error: {SENTENCES['validation without a label']}"
+
+
 def test_a_submitted_job_leaves_the_last_word_to_the_call(mistaken):
     """The submit command runs each job at once, so that what its own process says is said here as well."""
     submit = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "2")

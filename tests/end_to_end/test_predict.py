@@ -43,6 +43,16 @@ def expected(folder) -> np.ndarray:
     return (logits / read_json(folder / "calibration.json")["temperature"]).softmax(-1).numpy()
 
 
+def test_by_hand_only_sentences_are_shown(exported, tmp_path):
+    (tmp_path / "in.csv").write_text("text\nA dull film.\n")
+    classifiers = ("--classifiers", "results/small/export", "--mode", "full")
+    done = exported.script(
+        "scripts.predict_file", *classifiers, "--input", tmp_path / "in.csv", "--output", tmp_path / "o.csv"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "Predicting with the mode full.\n1 rows predicted\n"
+
+
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "jsonl.gz"])
 def test_every_format_keeps_its_rows_and_columns(predictor, expected, tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(prediction, "CHUNK", 4)

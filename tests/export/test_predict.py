@@ -8,7 +8,7 @@ import pytest
 
 from bitsweep.data.streaming import open_table
 from bitsweep.errors import UserError
-from bitsweep.export.predict import predict_table
+from bitsweep.export.predict import Predictor, predict_table
 from bitsweep.export.run_choice import best_mode
 from bitsweep.workflow.predict_request import PredictRequest, check_names, check_targets, read_request, split_config
 from tests.helpers.tables import SOURCE
@@ -79,6 +79,15 @@ def test_a_mistake_gets_a_sentence_by_hand_too(tmp_path, name):
     with pytest.raises(UserError, match=words):
         predict_table(str(tmp_path / file), str(tmp_path / f"out.{file}"), ["text"], Coin(), print)
     assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+def test_a_mistake_is_told_before_the_classifier_is_loaded(tmp_path):
+    """The folder has no weights, which nothing notices."""
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "a", "1": "b"}}')
+    (tmp_path / "calibration.json").write_text('{"temperature": 1.0}')
+    (tmp_path / "in.csv").write_text("body\nx\n")
+    with pytest.raises(UserError, match=r"in.csv has no column 'text': name another of its columns: body"):
+        predict_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), ["text"], Predictor(tmp_path, "cpu", 1))
 
 
 def test_the_best_mode_is_that_of_validation():
