@@ -85,7 +85,10 @@ def results_of(targets):
         yield f"The report: {REPORT}/index.html"
 
 
-prepare_jobs(RESULTS, limits_text(SETTINGS), TIMED, canonical_json(SETTINGS.allow_unreadable))
+try:
+    prepare_jobs(RESULTS, limits_text(SETTINGS), TIMED, canonical_json(SETTINGS.allow_unreadable))
+except UserError as error:
+    refuse(error)
 # What runs demand of a machine or a cluster.
 RUN_RESOURCES = RunResources(
     SETTINGS, find_shape(SETTINGS, ENCODER), f"{RESULTS}/data/rows.json", SPLIT_KEY, local_files(SETTINGS)

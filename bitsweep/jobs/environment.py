@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bitsweep.errors import UserError
 from bitsweep.jobs.entry import RESULTS
 from bitsweep.places import ROOT
 
@@ -24,8 +25,17 @@ def prepare_jobs(results: str, limits: str = "", timed: str = "", unreadable: st
 
     A conda environment that is activated for a job comes before them. `results` is the folder that the jobs work on,
     `limits`, `timed` and `unreadable` are for LIMITS, TIMED and ALLOW_UNREADABLE. The Hugging Face libraries stay off
-    the network, except in `data/hub.py`.
+    the network, except in `data/hub.py`. Raises UserError where the folder that jobs run in has packages by the names
+    of the library's.
     """
+    for package in ("scripts", "bitsweep"):
+        other = Path(package, "__init__.py")
+        # Python looks there first.
+        if other.is_file() and not other.samefile(ROOT / other):
+            raise UserError(
+                f"The folder {package} here is a Python package by the name of one of BitSweep's, for which jobs would "
+                "take it: rename it, or call Snakemake in another folder."
+            )
     # Snakemake reads the workflow again in each job, where the user's own setting is overwritten already.
     os.environ.setdefault(USER_OFFLINE, os.environ.get("HF_HUB_OFFLINE", ""))
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"

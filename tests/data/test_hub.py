@@ -130,7 +130,7 @@ from bitsweep.jobs.environment import prepare_jobs
 
 # Snakemake reads the workflow again in each job.
 for _ in range(2):
-    prepare_jobs(".", "results/x")
+    prepare_jobs("results/x")
 from huggingface_hub import is_offline_mode
 
 print(is_offline_mode())

@@ -92,6 +92,15 @@ def test_a_damaged_file_is_noted_and_made_anew_and_a_call_beside_it_is_refused(m
     assert selection.read_bytes() == whole
 
 
+def test_a_package_that_jobs_would_take_for_bitsweep_s_is_refused(mine):
+    package = mine.folder / "scripts" / "__init__.py"
+    package.touch()
+    done = mine.snakemake("--dry-run")
+    package.unlink()
+    assert done.returncode == 1
+    assert "Error: The folder scripts here is a Python package by the name of one of BitSweep's" in done.stdout
+
+
 def test_targets_have_the_name_that_the_workflow_gives_them(mine):
     (mine.folder / "new.csv").write_text("text\nA dull film.\n")
     said = mine.snakemake("sweep_study", "--dry-run").stdout
