@@ -324,7 +324,7 @@ class Settings(Section):
     """Where the pretrained encoder comes from."""
     max_length: Annotated[int, Field(strict=True, ge=3), SPELLED_WHOLE] = 512
     """Tokens of a text, special ones included; longer texts are cut."""
-    allow_unreadable: Annotated[bool, Field(strict=True)] = False
+    allow_unreadable: Switch = False
     """Whether runs may train where the encoder does not know most pieces of the texts, or cannot tell most texts from
     another one."""
     grid: Grid = DEFAULT_GRID

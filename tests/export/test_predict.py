@@ -86,7 +86,7 @@ def test_a_mistake_is_told_before_the_classifier_is_loaded(tmp_path):
     (tmp_path / "config.json").write_text('{"id2label": {"0": "a", "1": "b"}}')
     (tmp_path / "calibration.json").write_text('{"temperature": 1.0}')
     (tmp_path / "in.csv").write_text("body\nx\n")
-    with pytest.raises(UserError, match=r"in.csv has no column 'text': name another of its columns: body"):
+    with pytest.raises(UserError, match=r"data.text is .text., a column that .*in.csv does not have"):
         predict_table(str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), ["text"], Predictor(tmp_path, "cpu", 1))
 
 
