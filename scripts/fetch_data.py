@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from bitsweep.data.rows import save_rows
-from bitsweep.data.sources import fetch
+from bitsweep.data.sources import check_names, fetch
 from bitsweep.files import write_json
-from bitsweep.jobs.entry import run
+from bitsweep.jobs.entry import run, settings_at_hand
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder to write a Parquet file for each split to")
     arguments = parser.parse_args()
     tables, described = fetch(arguments.data, arguments.labels, arguments.output / ".kept")
+    check_names(described["files"], settings_at_hand().get("label_names") or [], arguments.data.get("values"))
     for split, rows in tables.items():
         # Where the source has no other split, the training split is all of its labelled rows.
         save_rows(rows, arguments.output / f"{'labelled' if split == 'train' else split}.parquet")

@@ -39,6 +39,9 @@ DEFAULTS = {"encoder": "models/bert-tiny", "minutes": 10.0}
 
 def ask_all(arguments: argparse.Namespace) -> None:
     """Fill in what was not given: by questions at a terminal, else by defaults, where there are any."""
+    if arguments.file and Path(arguments.file).is_dir():
+        # A folder's columns have these names.
+        arguments.text, arguments.label = arguments.text or "text", arguments.label or "label"
     if not sys.stdin.isatty():
         missing = [flag for flag in FLAGS if not getattr(arguments, flag)]
         if missing:
@@ -53,6 +56,8 @@ def ask_all(arguments: argparse.Namespace) -> None:
     try:
         arguments.file = arguments.file or ask(1, "Which file has your labelled texts?", None, check_file)
         check_name(arguments.name, arguments.file)
+        if Path(arguments.file).is_dir():
+            arguments.text, arguments.label = "text", "label"
         text, label = suggest_columns(arguments.file)
 
         def check_column(key: str, column: str) -> None:

@@ -1,6 +1,7 @@
 """Checks of a config's data before anything is read: of columns, splits, files and packages."""
 
 import importlib.metadata
+import math
 from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,7 +9,7 @@ from urllib.parse import urlsplit
 from bitsweep.config.settings import Columns, FilesData, HubData, PackageData, Settings
 from bitsweep.data.hub_splits import finds_splits
 from bitsweep.data.labels import spell_label
-from bitsweep.data.readers import SUFFIXES, Peeked, is_address, peek, suffix_of
+from bitsweep.data.readers import PEEKED, SUFFIXES, Peeked, is_address, peek, suffix_of
 from bitsweep.errors import UserError
 
 
@@ -36,7 +37,7 @@ def check_data(settings: Settings) -> None:
     if isinstance(data, PackageData):
         check_package(data)
     elif isinstance(data, FilesData):
-        check_files(data)
+        check_files(data, settings.split.held_out)
     if isinstance(data, FilesData | HubData):
         check_places_differ(data)
 
@@ -103,7 +104,7 @@ def check_installed(package: str, version: str, file: str, section: str, key: st
         raise UserError(f"{section}.{key} is {file!r}, which package {package} does not have: correct the path.")
 
 
-def check_files(data: FilesData) -> None:
+def check_files(data: FilesData, held_out: float) -> None:
     """Check what can be seen of the files without reading them; addresses are read when they are fetched."""
     for split, place in data.places().items():
         key = f"data.{split}"
@@ -135,7 +136,24 @@ def check_files(data: FilesData) -> None:
             )
         if not folder:
             check_kind(place, key)
-        peek_labels(data, split)
+        labels = peek_labels(data, split).labels
+        if split == "train" and len(labels) < PEEKED:
+            check_few(labels, data, held_out)
+
+
+def check_few(labels: list, data: FilesData, held_out: float) -> None:
+    """Raise UserError where a small training file, of which these are all labels, cannot train, validate and test."""
+    found = [label for label in map(spell_label, labels) if label is not None]
+    if len(found) > 1 and len(set(found)) == 1:
+        raise UserError(
+            f"data.train is {data.train!r}, which has the label {found[0]!r} alone: give it rows with every label."
+        )
+    is_folder, rest = Path(data.train).is_dir(), math.ceil(held_out * len(labels))
+    if len(found) > 1 and not is_folder and not data.validation and not data.test and rest < 2:
+        raise UserError(
+            f"data.train is {data.train!r}, of whose {len(labels)} rows split.held_out, {held_out}, holds out {rest}, "
+            "too few to validate and to test: add rows, or raise split.held_out."
+        )
 
 
 def check_address(address: str, key: str) -> None:

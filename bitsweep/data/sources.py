@@ -65,7 +65,8 @@ def read_files(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
         suffix = None if path.is_dir() else suffix_of(place)
         tables[split] = read_table(path, name, columns_of(data), suffix, data.get("quoting"))
         # The report shows these.
-        files[split] = {"name": without_secrets(place), "sha256": None if path.is_dir() else sha256_file(path)}
+        digest = None if path.is_dir() else sha256_file(path)
+        files[split] = {"name": without_secrets(place), "sha256": digest, "rows": len(tables[split].places)}
     return tables, {"files": files}
 
 
@@ -105,7 +106,7 @@ def read_hub(data: dict, cache: Path) -> tuple[dict[str, Table], dict]:
             described[f"unlabelled_{split}"] = True
             continue
         tables[split] = without_unlabelled(table, split, values)
-        described["files"][split] = describe_files(files, paths)
+        described["files"][split] = {**describe_files(files, paths), "rows": len(table.places)}
         if left_out := len(table.places) - len(tables[split].places):
             described["files"][split]["left_out"] = left_out
     return tables, described
@@ -180,3 +181,17 @@ def read_package(
         raise UserError(f"data.where is {where!r}, which no row of {file} matches: correct it.")
     table = table.take(rows)
     return replace(table, columns={key: table.columns[key] for key in columns})
+
+
+def check_names(files: dict[str, dict], names: list[str], values: list | None) -> None:
+    """Raise UserError where a file gives its labels the config's names in another order: each would be named wrongly.
+
+    `values` are the config's; where it gives some, it has said which label is which.
+    """
+    for split, file in files.items():
+        its = file.get("class_names")
+        if its and not values and its != names and sorted(its) == sorted(names):
+            raise UserError(
+                f"label_names is {names!r}, but {file.get('name', 'the file')} (data.{split}) names them {its!r}: "
+                "take this order."
+            )

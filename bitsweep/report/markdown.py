@@ -131,7 +131,8 @@ def data_section(summary: dict, data: pd.DataFrame) -> str:
 def files_list(files: dict[str, dict]) -> list[str]:
     """Return the files that the splits were taken from; folders have no digest."""
     lines = [
-        f"- {split}: {escape_markdown(file['name'])}" + (f", SHA-256 {file['sha256'][:16]}…" if file["sha256"] else "")
+        f"- {split}: {escape_markdown(file['name'])}, {count(file['rows'])} rows"
+        + (f", SHA-256 {file['sha256'][:16]}…" if file["sha256"] else "")
         for split, file in files.items()
     ]
     return ["\n".join(["The files that the rows were taken from:", "", *lines])] if lines else []

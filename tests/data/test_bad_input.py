@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bitsweep.config.load import load_settings
-from bitsweep.data.sources import fetch
+from bitsweep.data.sources import check_names, fetch
 from bitsweep.data.splits import check_classes, split_rows
 from bitsweep.errors import UserError
 from bitsweep.files import sha256_file, write_json
@@ -205,6 +205,14 @@ def test_a_mistake_gets_its_sentence(folder, name):
     with pytest.raises(UserError) as error:
         prepare(changed(changes), folder / "kept")
     assert str(error.value).replace(str(folder), "FOLDER") == SENTENCES[name]
+
+
+def test_names_of_labels_in_another_order_than_the_file_s_own_are_refused():
+    files = {"train": {"name": "train.parquet", "class_names": ["neg", "pos"]}}
+    with pytest.raises(UserError, match=r"label_names is \['pos', 'neg'\], but train.parquet .* names them"):
+        check_names(files, ["pos", "neg"], None)
+    for names, values in ((["neg", "pos"], None), (["bad", "good"], None), (["pos", "neg"], ["pos", "neg"])):
+        check_names(files, names, values)
 
 
 def test_rows_of_a_file_that_has_been_replaced_refuse_no_limit_whatever_its_time(folder):
