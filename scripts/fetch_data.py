@@ -17,7 +17,9 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="folder to write a Parquet file for each split to")
     arguments = parser.parse_args()
     tables, described = fetch(arguments.data, arguments.labels, arguments.output / ".kept")
-    check_names(described["files"], settings_at_hand().get("label_names") or [], arguments.data.get("values"))
+    check_names(
+        described.get("class_names", {}), settings_at_hand().get("label_names") or [], arguments.data.get("values")
+    )
     for split, rows in tables.items():
         # Where the source has no other split, the training split is all of its labelled rows.
         save_rows(rows, arguments.output / f"{'labelled' if split == 'train' else split}.parquet")

@@ -114,7 +114,7 @@ def print_survey(survey: Survey, file: str) -> None:
     for note in survey.notes:
         print(f"Note: {note}")
     if survey.empty:
-        print(f"Note: {survey.empty:,} row(s) without a text will be left out (data.empty: drop in the config).")
+        print(f"Note: {survey.empty:,} row(s) without a text or a label will be left out (data.empty: drop).")
 
 
 def fit(

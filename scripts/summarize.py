@@ -55,7 +55,7 @@ def main() -> None:
     doubts = [
         *describe_left_out(source["files"]),
         *source.get("notes", []),
-        *compare_names(source["files"], names),
+        *compare_names(source.get("class_names", {}), names),
         *find_doubts(examination, names),
     ]
     summary["data"] = {**examination, **source, "doubts": doubts}

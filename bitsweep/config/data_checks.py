@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bitsweep.config.settings import Columns, FilesData, HubData, PackageData, Settings
 from bitsweep.data.hub_splits import finds_splits
 from bitsweep.data.labels import spell_label
-from bitsweep.data.readers import PEEKED, SUFFIXES, Peeked, is_address, peek, suffix_of
+from bitsweep.data.readers import PEEKED, SUFFIXES, Peeked, is_address, peek, suffix_of, without_secrets
 from bitsweep.errors import UserError
 
 
@@ -165,14 +165,16 @@ def check_address(address: str, key: str) -> None:
         wrong = str(error)
     if wrong:
         raise UserError(
-            f"{key} is {address!r}, which is not a valid address ({wrong}): correct it, or set the key to a path."
+            f"{key} is {without_secrets(address)!r}, which is not a valid address ({wrong}): correct it, or set the "
+            "key to a path."
         )
 
 
 def check_kind(place: str, key: str) -> None:
     if suffix_of(place) is None:
         raise UserError(
-            f"{key} is {place!r}, of a kind that cannot be read: name a file that ends in one of {', '.join(SUFFIXES)}."
+            f"{key} is {without_secrets(place)!r}, of a kind that cannot be read: name a file that ends in one of "
+            f"{', '.join(SUFFIXES)}."
         )
 
 

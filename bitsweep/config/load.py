@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from bitsweep.config.data_checks import check_data, peek_labels
 from bitsweep.config.messages import explain
 from bitsweep.config.settings import NO_NAMES, FilesData, FolderEncoder, HubEncoder, Settings
-from bitsweep.data.labels import are_names
+from bitsweep.data.labels import are_names, order_of_names
 from bitsweep.data.readers import is_address
 from bitsweep.errors import UserError
 from bitsweep.model.encoder_files import check_max_length, choose_files
@@ -96,9 +96,17 @@ def name_values(settings: Settings) -> Settings:
     if not isinstance(data, FilesData) or data.values or is_address(data.train):
         return settings
     first = peek_labels(data, "train")
-    # Names in another order than the file's own are found by their names.
-    its_names = first.class_names and set(first.class_names) == set(settings.label_names)
-    if not its_names and not are_names(first.labels, settings.label_names):
+    if first.class_names:
+        # Names in another order than the file's own are found by their names.
+        order = order_of_names(first.class_names, settings.label_names)
+        if order == "mixed":
+            raise UserError(
+                f"label_names is {settings.label_names!r}, but {data.train} names its labels {first.class_names!r}: "
+                "take these names, or set data.values to the numbers that stand in the column for each of label_names."
+            )
+        if order != "permuted":
+            return settings
+    elif not are_names(first.labels, settings.label_names):
         return settings
     return settings.model_copy(update={"data": data.model_copy(update={"values": settings.label_names})})
 

@@ -48,10 +48,14 @@ def download(address: str, key: str, folder: Path) -> Path:
                 if answer.status_code != 200:
                     wait = RETRIES.get_retry_after(answer.raw) or 0
                     asks = f" and asks for {wait:,.0f} s of waiting" if wait > LONGEST_WAIT else ""
-                    raise UserError(f"{key} is {address!r}, which answered {answer.status_code}{asks}: {remedy}.")
+                    raise UserError(
+                        f"{key} is {without_secrets(address)!r}, which answered {answer.status_code}{asks}: {remedy}."
+                    )
                 write(answer, path)
         except requests.RequestException as error:
-            raise UserError(f"{key} is {address!r}, which cannot be fetched ({error}): {remedy}.") from None
+            raise UserError(
+                f"{key} is {without_secrets(address)!r}, which cannot be fetched ({type(error).__name__}): {remedy}."
+            ) from None
     print(f"downloaded {without_secrets(address)}", flush=True)
     return path
 

@@ -122,16 +122,13 @@ def describe_left_out(files: dict[str, dict]) -> list[str]:
     ]
 
 
-def compare_names(files: dict[str, dict], names: list[str]) -> list[str]:
+def compare_names(class_names: dict[str, list[str]], names: list[str]) -> list[str]:
     """Return a sentence where a file names its labels itself, and the config's label_names name them otherwise."""
-    for split, file in files.items():
-        its = file.get("class_names")
-        if its and its != names:
-            what = "has these names in another order" if sorted(its) == sorted(names) else "names them otherwise"
-            return [
-                f"The file of data.{split} names labels {', '.join(its)}, and label_names {what}: {', '.join(names)}."
-            ]
-    return []
+    return [
+        f"The file of data.{split} names its labels {', '.join(its)}, and label_names names them {', '.join(names)}."
+        for split, its in class_names.items()
+        if its[: len(names)] != names
+    ][:1]
 
 
 def doubts_of_split(split: str, found: dict, max_length: int, names: list[str]) -> list[str]:

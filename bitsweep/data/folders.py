@@ -28,9 +28,10 @@ def label_folders(path: Path, name: str) -> list[Path]:
         )
     splits = [folder.name for folder in folders if folder.name.lower() in SPLIT_NAMES]
     if len(splits) > 1 or (splits and len(folders) == 1):
+        train = next((split for split in splits if split.lower() == "train"), "the one to train on")
         raise UserError(
             f"{name} is a folder that has {' and '.join(splits)} in it, splits rather than labels: set data.train to "
-            f"{path / splits[0]}, and data.validation and data.test to the others."
+            f"{path / train}, and data.validation and data.test to those that validate and test."
         )
     return folders
 
@@ -61,12 +62,19 @@ def visible(folder: Path) -> list[Path]:
     return [part for part in folder.iterdir() if not part.name.startswith(".")]
 
 
-def every_file(folder: Path) -> Iterator[Path]:
+def every_file(folder: Path, around: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Yield the files below a folder that are not hidden. A link to a folder `around` it is not followed."""
+    around = around | {folder.resolve()}
     for part in visible(folder):
-        if part.is_dir():
-            yield from every_file(part)
-        elif part.is_file():
+        if part.is_file():
             yield part
+        elif part.is_dir() and part.resolve() not in around:
+            yield from every_file(part, around)
+
+
+def text_files(folder: Path) -> list[Path]:
+    """Return the files below a folder whose names end in .txt, in small or capital letters, in their order."""
+    return sorted(file for file in every_file(folder) if file.suffix.lower() == ".txt")
 
 
 def read_texts(path: Path, name: str) -> tuple[list[str], list[str], list[str], list[Path]]:

@@ -60,12 +60,31 @@ class LabelNumbers:
         return self.exact.get(spelled, self.plain.get(plain(spelled)))
 
 
+def plain_name(name: str) -> str:
+    """Return a name of a label without what people spell differently: capitals, and spaces around it."""
+    return name.strip().casefold()
+
+
+def order_of_names(class_names: Sequence[str], label_names: Sequence[str]) -> str:
+    """Return how the config's names of labels lie to those that a file gives to its labels 0, 1, ...
+
+    It is `same`, also where the config has fewer; `permuted` where the config has some or all of them in another order;
+    `mixed` where it has some of them and others; `other` where it has none.
+    """
+    its, names = list(map(plain_name, class_names)), list(map(plain_name, label_names))
+    if names == its[: len(names)]:
+        return "same"
+    shared = set(names) & set(its)
+    return "other" if not shared else "permuted" if shared == set(names) else "mixed"
+
+
 def are_names(cells: Sequence, label_names: Sequence[str]) -> bool:
     """Return whether the cells of a column are names of labels, rather than numbers that count from 0.
 
-    The first one that is there decides; a number that is itself among the `label_names` is a name.
+    The first one that is there decides; where it is a number, all numbers must be among the `label_names` to be names.
     """
-    first = next(filter(None, map(spell_label, cells)), None)
-    if first is None or not is_number(first):
-        return first is not None
-    return plain(first) in {plain(spell_label(name) or "") for name in label_names}
+    spelled = [text for text in map(spell_label, cells) if text is not None]
+    if not spelled or not is_number(spelled[0]):
+        return bool(spelled)
+    names = {plain(spell_label(name) or "") for name in label_names}
+    return all(plain(text) in names for text in spelled if is_number(text))

@@ -23,6 +23,7 @@ from bitsweep.data.records import (
     SEPARATORS,
     Reading,
     check_spans,
+    doubtful_spans,
     records_of,
     separator_sentence,
 )
@@ -201,7 +202,10 @@ def missing_column(names: list[str], column: str, name: str, suffix: str, key: s
     if delimiter and names[0].lstrip().startswith("#"):
         return f"{has}its first line is a comment, {names[0][:60]!r}, not a header: remove the comment lines."
     if any(cell.lstrip().startswith('"') for cell in names):
-        return f"{has}in its header a space stands before a quote: remove the spaces behind the separators."
+        return (
+            f"{has}in its header quotes are part of the names. They must begin a cell: remove spaces before them, or "
+            "data.quoting: none."
+        )
     near = difflib.get_close_matches(column, names, n=1, cutoff=0.5)
     shown = ", ".join(names)
     more = shown[:500] + ("…" if len(shown) > 500 else "")
@@ -226,8 +230,11 @@ def read_delimited(path: str | Path, name: str, columns: dict[str, str], suffix:
             found[key].append(cells[place])
     notes = []
     if "label" in columns:
-        check_labels(found["label"], lambda row: f"{name}, line {lines[row]}")
+        if quoting != "none":
+            check_labels(found["label"], lambda row: f"{name}, line {lines[row]}")
         check_spans(reading, name, places["label"], {spell_label(label) for label in found["label"]} - {None})
+    else:
+        notes += doubtful_spans(reading, name)
     if reading.repeated:
         notes.append(repeated_sentence(name, reading.repeated))
     return Table(name, found, lines, "line", notes)
@@ -240,10 +247,12 @@ def repeated_sentence(name: str, count: int) -> str:
 
 def check_labels(labels: Sequence, places: Callable[[int], str]) -> None:
     """Raise UserError where labels have quotes of their own, since a space stands before them in the file."""
-    quoted = [row for row, label in enumerate(labels) if re.fullmatch(r'\s+".*"\s*', str(label))]
+    # Many rows have the same label.
+    quoted = {label for label in set(map(str, labels)) if re.fullmatch(r'\s+".*"\s*', label)}
     if quoted:
+        first = next(row for row, label in enumerate(labels) if str(label) in quoted)
         raise UserError(
-            f"{places(quoted[0])} has a space before the quotes of its label: remove the spaces behind the "
+            f"{places(first)} has a space before the quotes of its label: remove the spaces behind the "
             "separators, as quotes must begin a cell."
         )
 

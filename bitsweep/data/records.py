@@ -15,9 +15,23 @@ from bitsweep.errors import UserError
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 PACKED = tuple(f"{suffix}.gz" for suffix in (*DELIMITERS, *JSON_LINES))
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,9}")
 # Characters. A longer cell is more likely a quote that nothing closes than a text.
 MAX_CELL = 10_000_000
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A record that spans `count` lines from `line` on, `cell` of which does so.
+
+    `rows` has its lines that are not blank, cut at each separator whatever the quotes.
+    """
+
+    line: int
+    count: int
+    cell: int
+    rows: list[list[str]]
 
 
 @dataclass
@@ -27,14 +41,14 @@ class Reading:
     `quoting` is the config's: `none` where quotes are part of the texts, `standard` where cells that span lines are
     meant, None where such cells are looked at; sentences call it `key`. Where the table is `labelled`, lines that
     repeat its header are passed over and counted in `repeated`; in a table to predict on they are rows like others.
-    `spans` has the records that span lines and look like one row a line: their first line, and the rows.
+    `spans` has the records that span lines of which some look like rows.
     """
 
     quoting: str | None = None
     labelled: bool = True
     key: str = "data.quoting"
     repeated: int = 0
-    spans: list[tuple[int, list[list[str]]]] = field(default_factory=list)
+    spans: list["Span"] = field(default_factory=list)
 
 
 def open_bytes(path: str | Path, name: str) -> BinaryIO:
@@ -45,6 +59,11 @@ def open_bytes(path: str | Path, name: str) -> BinaryIO:
     """
     with open(path, "rb") as file:
         start = file.read(4)
+    if start.startswith((b"BZh", b"\xfd7zX", b"PAR1")):
+        kind = {b"B": "packed by bzip2", b"\xfd": "packed by xz", b"P": "in Parquet"}[start[:1]]
+        raise UserError(
+            f"{name} is {kind}, though its name does not say so: unpack it, or rename it to end in .parquet."
+        )
     if start == b"PK\x03\x04":
         raise UserError(
             f"{name} is a zip archive, as an Excel workbook is one: unpack it, or save the sheet as CSV in UTF-8."
@@ -71,12 +90,12 @@ def lines_of(path: str | Path, name: str, whole: bool = False) -> Iterator[str]:
 
 def with_newlines(file: BinaryIO) -> Iterator[bytes]:
     """Yield the lines of a file. Where its lines end in carriage returns alone, these become newlines."""
-    first = next(file, b"")
-    if b"\r" in first and not first.endswith(b"\n"):
-        # There is no newline in the file at all.
-        yield from first.replace(b"\r", b"\n").splitlines(keepends=True)
-    elif first:
-        yield first
+    first, second = next(file, b""), next(file, b"")
+    if b"\r" in first.rstrip(b"\r\n") and not second:
+        # There is no newline in the file, but perhaps at its end.
+        yield from first.rstrip(b"\r\n").replace(b"\r", b"\n").splitlines(keepends=True)
+    else:
+        yield from filter(None, (first, second))
     yield from file
 
 
@@ -129,11 +148,11 @@ def delimited_records(
             if header is None and (other := other_separator(taken, delimiter)):
                 raise UserError(separator_sentence(name, delimiter, other)) from None
             raise UserError(f"{name}, line {line}{explain(str(error), ''.join(taken), reading.key)}") from None
-        if not cells or (len(taken) == 1 and not taken[0].strip() and len(header or ()) != 1):
+        if not cells or (len(header or ()) != 1 and not "".join(taken).replace(delimiter, "x").strip()):
             continue
         if header is None:
             header = cells
-        elif reading.labelled and len(header) > 1 and cells == header:
+        elif reading.labelled and len(header) > 1 and plain_names(cells) == plain_names(header):
             reading.repeated += 1
             continue
         elif len(cells) != len(header):
@@ -142,10 +161,16 @@ def delimited_records(
                 "the separator into quotes, or complete the row."
             )
         elif len(taken) > 1 and reading.quoting is None and len(header) > 1:
-            unquoted = list(csv.reader(taken, delimiter=delimiter, quoting=csv.QUOTE_NONE))
-            if all(len(row) == len(header) for row in unquoted):
-                reading.spans.append((line, unquoted))
+            parts = [part.rstrip("\r\n").split(delimiter) for part in taken if part.strip()]
+            if sum(len(part) == len(header) for part in parts) > 1:
+                cell = next((place for place, text in enumerate(cells) if "\n" in text), 0)
+                reading.spans.append(Span(line, len(taken), cell, parts))
         yield line, cells
+
+
+def plain_names(header: list[str]) -> list[str]:
+    """Return the names of columns without what may differ where files are joined: marks, capitals, spaces around."""
+    return [name.removeprefix("\ufeff").strip().casefold() for name in header]
 
 
 def csv_rows(lines: Iterable[str], delimiter: str, quoting: str | None, taken: list[str]):
@@ -162,11 +187,7 @@ def csv_rows(lines: Iterable[str], delimiter: str, quoting: str | None, taken: l
 
 def other_separator(lines: list[str], delimiter: str) -> str | None:
     """Return the separator by which the first of these lines has several cells, other than `delimiter`, or None."""
-    for separator in SEPARATORS:
-        cells = next(csv.reader(lines[:1], delimiter=separator), []) if lines and separator != delimiter else []
-        if len(cells) > 1:
-            return separator
-    return None
+    return next((other for other in SEPARATORS if other != delimiter and lines and other in lines[0]), None)
 
 
 def separator_sentence(name: str, delimiter: str, other: str) -> str:
@@ -199,22 +220,40 @@ def check_spans(reading: Reading, name: str, place: int, labels: set[str]) -> No
     """Raise UserError where cells in quotes span lines that look like rows of their own.
 
     In a table that was saved without quoting, a text that begins with a quote takes all rows up to the next one that
-    ends so. Such a record has on each of its lines as many separators as the header, and in the column of labels, at
-    `place`, a label on each line: one of `labels`, or a whole number.
+    ends so. Then a line of the record, besides the one with the record's own label, has as many separators as the
+    header and one of the `labels` in their column, which is at `place`; where all labels are whole numbers, any of
+    these.
     """
+    numbers = all(map(WHOLE_NUMBER.fullmatch, labels))
     found = []
-    for line, rows in reading.spans:
-        cells = [row[place].strip().strip('"').strip() for row in rows[:-1]]
-        if all(cell in labels or re.fullmatch(r"[+-]?[0-9]{1,9}", cell) for cell in cells):
-            found.append((line, len(rows)))
+    for span in reading.spans:
+        others = span.rows[1:] if place < span.cell else span.rows[:-1]
+        cells = [row[place].strip().strip('"').strip() for row in others if len(row) > max(place, span.cell)]
+        if any(cell in labels or (numbers and WHOLE_NUMBER.fullmatch(cell)) for cell in cells):
+            found.append(span)
     if found:
-        shown = ", ".join(f"{line} to {line + count - 1}" for line, count in found[:5])
-        more = f" and {len(found) - 5} other places" if len(found) > 5 else ""
         raise UserError(
-            f"{name} has quotes that open in one row and close in another, so that the lines {shown}{more} would be "
-            f"one row each: set {reading.key} to none where quotes are part of the texts, or to standard where these "
-            "texts do span lines."
+            f"{name} has quotes that open in one row and close in another, so that {spell_lines(found)} would be one "
+            f"row each: set {reading.key} to none where quotes are part of the texts, or to standard where these texts "
+            "do span lines."
         )
+
+
+def doubtful_spans(reading: Reading, name: str) -> list[str]:
+    """Return a sentence on records that span lines of which each looks like a row, in a table without labels."""
+    width = max((len(row) for span in reading.spans for row in span.rows), default=0)
+    found = [span for span in reading.spans if all(len(row) == width for row in span.rows)]
+    if not found:
+        return []
+    return [
+        f"{name} has texts in quotes that span lines, of which each looks like a row ({spell_lines(found)}): "
+        f"set {reading.key} to none if quotes are part of the texts."
+    ]
+
+
+def spell_lines(spans: list[Span]) -> str:
+    shown = ", ".join(f"{span.line} to {span.line + span.count - 1}" for span in spans[:5])
+    return f"the lines {shown}" + (f" and {len(spans) - 5} other places" if len(spans) > 5 else "")
 
 
 def json_records(lines: Iterator[str], name: str) -> Iterator[tuple[int, dict]]:
@@ -241,22 +280,29 @@ def json_records(lines: Iterator[str], name: str) -> Iterator[tuple[int, dict]]:
 
 
 def array_records(text: str, name: str) -> Iterator[tuple[int, dict]]:
-    decoder, place = json.JSONDecoder(), text.index("[") + 1
+    """Yield the objects of a JSON array. Raises UserError for anything else in it or behind it."""
+    decoder, place, first = json.JSONDecoder(), text.index("[") + 1, True
     line = 1 + text.count("\n", 0, place)
-    space = re.compile(r"[\s,]*")
+    gap = re.compile(r"\s*(?:(\])\s*|(,)\s*)?")
     while True:
-        start = space.match(text, place).end()
+        match = gap.match(text, place)
+        start = match.end()
         line += text.count("\n", place, start)
-        if text[start : start + 1] == "]":
+        if match[1] and start == len(text):
             return
+        # Between two objects stands one comma, and none before the first.
+        if match[1] or (match[2] is not None) == first:
+            where = "behind the array" if match[1] else "where a comma or the end of the array should be"
+            raise UserError(f"{name}, line {line} has something {where}: write one array, or an object on each line.")
         try:
             record, place = decoder.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
             why = getattr(error, "msg", error)
             raise UserError(
-                f"{name}, line {line} is not JSON ({why}): correct it, or write an object a line."
+                f"{name}, line {line} is not JSON ({why}): correct it, or write an object on each line."
             ) from None
         if not isinstance(record, dict):
             raise UserError(f"{name}, line {line} is not a JSON object: each item of the array must be one.")
         yield line, record
+        first = False
         line += text.count("\n", start, place)

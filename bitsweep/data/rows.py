@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bitsweep.data.labels import LabelNumbers, is_number, spell_label, whole_number
+from bitsweep.data.labels import LabelNumbers, is_number, plain_name, spell_label, whole_number
 from bitsweep.data.readers import Table
 from bitsweep.data.records import MAX_CELL
 from bitsweep.errors import UserError
@@ -39,6 +39,10 @@ def clean(
             what = "row without a text or a label is" if left_out == 1 else "rows without a text or a label are"
             notes.append(f"{left_out:,} {what} left out of {table.name} (data.empty).")
             table = table.take(full)
+        if not full:
+            raise UserError(
+                f"{table.name} has no row with a text and a label: set data.text and data.label to their columns."
+            )
     for key in keys:
         faults = [
             (row, (fault, "")) for row, text in enumerate(table.columns[key]) if (fault := fault_of(text, strict))
@@ -68,10 +72,15 @@ def lacks_something(table: Table, row: int, keys: list[str]) -> bool:
 def class_names(table: Table, values: Sequence | None) -> list:
     """Return the labels, as the names that the file itself gives them where `values` are such names."""
     labels, names = table.columns["label"], table.class_names
-    if not names or values is None or not set(map(spell_label, values)) <= set(names):
+    # Numbers among the values stand for what is in the column.
+    if not names or values is None or not all(isinstance(value, str) for value in values):
         return labels
+    known = {plain_name(value): value for value in values}
+    if not known.keys() <= set(map(plain_name, names)):
+        return labels
+    spelled = [known.get(plain_name(name), name) for name in names]
     return [
-        names[label] if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names) else label
+        spelled[label] if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(names) else label
         for label in labels
     ]
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bitsweep.data.glue import hub_section
 from bitsweep.data.hub_splits import SPLITS, files_of_splits, finds_splits, needs_listing
+from bitsweep.data.labels import order_of_names
 from bitsweep.data.readers import Table, has_column, is_address, read_table, suffix_of, without_secrets
 from bitsweep.data.rows import clean
 from bitsweep.errors import UserError
@@ -42,7 +43,7 @@ def fetch(data: dict, classes: int, cache: Path) -> tuple[dict[str, pd.DataFrame
         rows[split], left_out = clean(table, classes, data.get("values"), strict, data.get("empty"))
         notes += [*table.notes, *left_out]
         if table.class_names:
-            described["files"].setdefault(split, {})["class_names"] = table.class_names
+            described.setdefault("class_names", {})[split] = table.class_names
     # Without any there is no such key, so that what an earlier version has fetched is described alike.
     described |= {"notes": notes} if notes else {}
     return {**dict.fromkeys(looked_for(data), rows["train"].iloc[:0]), **rows}, described
@@ -159,7 +160,7 @@ def without_unlabelled(table: Table, split: str, values: Sequence) -> Table:
     if all(bare):
         raise UserError(f"{table.name} has no row with a text and a label: set data.{split} to another split or file.")
     remaining = [row for row, lacks in enumerate(bare) if not lacks]
-    print(f"{table.name}: {len(bare) - len(remaining)} row(s) without a label or a text are left out")
+    print(f"Note: {len(bare) - len(remaining)} row(s) of {table.name} without a label or a text are left out.")
     return table.take(remaining)
 
 
@@ -183,15 +184,14 @@ def read_package(
     return replace(table, columns={key: table.columns[key] for key in columns})
 
 
-def check_names(files: dict[str, dict], names: list[str], values: list | None) -> None:
-    """Raise UserError where a file gives its labels the config's names in another order: each would be named wrongly.
+def check_names(class_names: dict[str, list[str]], names: list[str], values: list | None) -> None:
+    """Raise UserError where a split's file gives its labels the config's names in another order, or some of them.
 
-    `values` are the config's; where it gives some, it has said which label is which.
+    Each label would be named wrongly. `values` are the config's; where it gives some, it has said which label is which.
     """
-    for split, file in files.items():
-        its = file.get("class_names")
-        if its and not values and its != names and sorted(its) == sorted(names):
+    for split, its in class_names.items():
+        if names and not values and order_of_names(its, names) in ("permuted", "mixed"):
             raise UserError(
-                f"label_names is {names!r}, but {file.get('name', 'the file')} (data.{split}) names them {its!r}: "
-                "take this order."
+                f"label_names is {names!r}, but the file of data.{split} names its labels {its!r}: take these names in "
+                "this order, or set data.values to the numbers that stand in the column for each of label_names."
             )

@@ -58,9 +58,13 @@ def open_table(path: str, reading: Reading | None = None) -> "TextTable | Parque
         return ParquetTable(path) if suffix == ".parquet" else TextTable(path, suffix, reading)
 
 
-def need_columns(table: "TextTable | ParquetTable | FolderTable", columns: dict[str, str], key: str) -> dict[str, int]:
-    """Return the places of columns as `check_columns` does, which explains `columns` and `key`. Raises UserError."""
-    return check_columns(table.columns or None, columns, table.path, table.suffix, key)
+def need_columns(table: "TextTable | ParquetTable | FolderTable", columns: dict[str, str], key: str) -> dict[str, str]:
+    """Return the columns by the names that the table has for them. `check_columns` explains `columns` and `key`.
+
+    Raises UserError.
+    """
+    places = check_columns(table.columns or None, columns, table.path, table.suffix, key)
+    return {which: table.columns[place] for which, place in places.items()}
 
 
 def need_room(path: str, has: Collection[str], added: Iterable[str]) -> None:
@@ -100,7 +104,7 @@ class TextTable:
     def values(self, rows: Rows, column: str) -> list:
         """Return a column of rows, None where an object lacks it."""
         if self.delimiter:
-            place = check_columns(self.columns, {"": column}, self.path, self.suffix)[""]
+            place = self.columns.index(column)
             return [row[place] for row in rows]
         return [row.get(column) for row in rows]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitsweep.data.labels import WHOLE, spell_label
+from bitsweep.data.labels import WHOLE, plain, spell_label
 from bitsweep.data.readers import check_labels, repeated_sentence
 from bitsweep.data.records import Reading, check_spans
 from bitsweep.data.rows import NO_LABEL, and_others
@@ -51,14 +51,15 @@ def look_at(path: str, text: str, label: str, pair: str | None = None, quoting: 
     reading = Reading(quoting, key="--quoting")
     table, columns = open_table(path, reading), [text, *filter(None, [pair])]
     keys = {"text": text, "label": label, **({"pair": pair} if pair else {})}
-    places_of = need_columns(table, keys, "--")
+    keys = need_columns(table, keys, "--")
+    label, columns = keys["label"], [name for key, name in keys.items() if key != "label"]
     counts: Counter = Counter()
     random, sample, empty, rows, unlabelled = generator(0, "survey"), [], 0, 0, []
     for chunk, places in table.chunks(CHUNK):
         texts = list(zip(*(as_texts(table.values(chunk, column), places) for column in columns), strict=True))
         empty += sum(not all(part.strip() for part in parts) for parts in texts)
         labels = table.values(chunk, label)
-        if reading.quoting is None:
+        if quoting != "none":
             check_labels(labels, places.__getitem__)
         found = [as_label(value, place) for value, place in zip(labels, places, strict=True)]
         unlabelled += [place for value, place in zip(found, places, strict=True) if value is None]
@@ -69,8 +70,10 @@ def look_at(path: str, text: str, label: str, pair: str | None = None, quoting: 
         sample += zip(random.random(len(texts)).tolist(), texts, strict=True)
         sample = sorted(sample)[:SAMPLE]
         rows += len(texts)
-    check_spans(reading, path, places_of["label"], set(map(str, counts)))
-    if unlabelled:
+    check_spans(reading, path, table.columns.index(label), set(map(str, counts)))
+    # Where there are labels enough, rows without one are left out as those without a text are.
+    empty += len(unlabelled) if len(counts) > 1 else 0
+    if unlabelled and len(counts) < 2:
         others = and_others([place.rpartition(" ")[2] for place in unlabelled])
         raise UserError(f"{unlabelled[0]}{others} {NO_LABEL}: give each row its label, or remove it.")
     if len(counts) < 2:
@@ -89,7 +92,7 @@ def as_label(value: object, place: str) -> int | str | None:
 
     Raises UserError for what is no label.
     """
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict | bytes):
         raise UserError(f"{place} has label {str(value)[:100]}: labels must be whole numbers or names.")
     spelled = spell_label(value)
     if spelled is None:
@@ -101,13 +104,13 @@ def as_label(value: object, place: str) -> int | str | None:
 
 
 def similar_labels(labels: dict[int | str, int]) -> list[str]:
-    """Return a sentence for labels that differ in capitals and spaces alone: they may be one label."""
+    """Return a sentence for labels that differ in capitals, spaces or the spelling of a number alone."""
     alike: dict[str, list] = {}
     for label in labels:
-        alike.setdefault(" ".join(str(label).casefold().split()), []).append(label)
+        alike.setdefault(" ".join(plain(str(label)).casefold().split()), []).append(label)
     return [
-        f"The labels {' and '.join(f'{label!r} ({labels[label]:,} rows)' for label in same)} differ in capitals or "
-        "spaces alone: if they are one label, spell it in one way in the file."
+        f"The labels {' and '.join(f'{label!r} ({labels[label]:,})' for label in same)} differ in capitals, spaces or "
+        "the spelling of a number alone: if they are one label, spell it in one way in the file."
         for same in alike.values()
         if len(same) > 1
     ]

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from bitsweep.data.records import Reading
-from bitsweep.data.streaming import as_texts, need_columns, need_room, new_columns, open_table
+from bitsweep.data.records import Reading, doubtful_spans
+from bitsweep.data.streaming import FolderTable, as_texts, need_columns, need_room, new_columns, open_table
 from bitsweep.data.tokenizer import load_tokenizer
 from bitsweep.data.tokens import to_tokens
+from bitsweep.errors import UserError
 from bitsweep.export.saved_classifier import load_exported
 from bitsweep.files import read_json, whole_file
 from bitsweep.training.batches import predict
@@ -70,11 +71,14 @@ def predict_table(
     A row without a text is predicted as well, from nothing; the log counts such rows.
     `quoting` is the config's.
     """
-    table, rows, empty = open_table(source, Reading(quoting, labelled=False)), 0, 0
+    reading = Reading(quoting, labelled=False)
+    table, rows, empty = open_table(source, reading), 0, 0
+    if isinstance(table, FolderTable):
+        raise UserError(f"{source} is a folder: name a table, whose rows are to be predicted.")
     added = new_columns(predictor.label_names)
     # A file of JSON lines that is empty has no columns, and nothing to predict.
     if table.columns:
-        need_columns(table, dict(zip(("text", "pair"), columns, strict=False)), "data.")
+        columns = list(need_columns(table, dict(zip(("text", "pair"), columns, strict=False)), "data.").values())
         need_room(source, table.columns, added)
     # The file is the user's, so no checksum of it is stored.
     with whole_file(target, lasting=False) as part, table.writer(part, added) as write:
@@ -84,5 +88,7 @@ def predict_table(
             rows += len(places)
             empty += sum(not any(text.strip() for text in row) for row in zip(*texts, strict=True))
             log(f"{rows} rows predicted")
+    for note in doubtful_spans(reading, source):
+        log(f"Note: {note}")
     if empty:
         log(f"Warning: {empty} of {rows} rows have no text; their labels are predicted from nothing.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bitsweep.data.folders import text_files
 from bitsweep.data.readers import Table, named_under, read_table, reading_errors, suffix_of
 from bitsweep.data.records import lines_of
 from bitsweep.data.rows import fault_of
@@ -37,6 +38,8 @@ def read_texts(entry: dict, key: str) -> tuple[list[str], list[str]]:
     """Return the texts of one entry that are to be read, and those that its split holds out. Raises UserError."""
     with named_under(key):
         table = open_texts(entry, key)
+    for note in table.notes:
+        print(f"Note: {note}")
     texts, rest = table.columns["text"], []
     for row, text in enumerate(texts):
         if wrong := fault_of(text, strict=False):
@@ -63,7 +66,7 @@ def open_texts(entry: dict, key: str) -> Table:
     name = f"{path} ({key}.path)"
     with reading_errors(name):
         if path.is_dir():
-            files = sorted(path.glob("*.txt"))
+            files = text_files(path)
             texts = ["".join(lines_of(file, f"{name}, file {file.name}", whole=True)) for file in files]
             return Table(name, {"text": texts}, [file.name for file in files], "file")
         if path.suffix == ".txt":

@@ -6,6 +6,7 @@ import math
 import os
 from pathlib import Path
 
+from bitsweep.data.folders import text_files
 from bitsweep.pretraining.settings import PackageTexts, PretrainingSettings
 from bitsweep.training.estimates import GFLOPS
 
@@ -19,7 +20,7 @@ def corpus_mb(settings: PretrainingSettings) -> float:
                 path = Path(str(importlib.metadata.distribution(entry.package).locate_file(entry.file)))
             else:
                 path = Path(entry.path)
-            total += sum(file.stat().st_size for file in (path.glob("*.txt") if path.is_dir() else [path]))
+            total += sum(file.stat().st_size for file in (text_files(path) if path.is_dir() else [path]))
     return total / 1e6
 
 

@@ -26,6 +26,7 @@ from bitsweep.config.settings import (
     Seed,
     Text,
 )
+from bitsweep.data.folders import text_files
 from bitsweep.data.readers import SUFFIXES, named_under, peek, suffix_of
 from bitsweep.errors import UserError
 from bitsweep.files import MODEL_WEIGHTS, canonical_json, read_json, sha256_file, short_key, write_text
@@ -238,9 +239,11 @@ def corpus_text(settings: PretrainingSettings) -> str:
     entries = [entry.model_dump() for entry in settings.corpus]
     for entry in entries:
         if entry["source"] == "files" and Path(entry["path"]).is_dir():
-            files = sorted(Path(entry["path"]).glob("*.txt"))
+            files = text_files(Path(entry["path"]))
             # There is one digest for all files, since a shell takes only so long a command.
-            entry["content"] = short_key([(file.name, sha256_file(file)) for file in files])
+            entry["content"] = short_key(
+                [(file.relative_to(entry["path"]).as_posix(), sha256_file(file)) for file in files]
+            )
     return canonical_json(entries)
 
 

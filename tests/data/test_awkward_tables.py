@@ -164,6 +164,8 @@ def test_lines_that_repeat_the_header_are_passed_over_and_counted(tmp_path):
     survey = look_at(str(tmp_path / "a.csv"), "text", "label")
     assert survey.labels == {0: 9, 1: 9}
     assert survey.notes == [f"2 lines repeat its header and are passed over in {tmp_path}/a.csv."]
+    (tmp_path / "b.csv").write_text("text,label\n" + "a,0\nb,1\n" * 3 + "\ufeffText, label\n" + "a,0\n")
+    assert len(read(tmp_path / "b.csv")[0]) == 7
     # In a table to predict on they are rows.
     assert sum(len(rows) for rows, _ in open_table(str(tmp_path / "a.csv")).chunks(5)) == 20
 
@@ -219,20 +221,27 @@ def test_labels_whose_names_the_file_itself_gives(tmp_path):
     # In another order they are found by their names.
     rows, described = read(path, label_names=["neg", "pos"])
     assert rows["label"].tolist() == [1, 0] * 5
-    assert described["files"]["train"]["class_names"] == ["pos", "neg"]
+    assert described["class_names"] == {"train": ["pos", "neg"]}
     survey = look_at(str(path), "text", "label")
     assert [survey.name(label) for label in survey.labels] == ["pos", "neg"]
-    files = {"train": {"class_names": ["pos", "neg"]}}
-    assert compare_names(files, ["pos", "neg"]) == []
-    assert compare_names(files, ["good", "bad"]) == [
-        "The file of data.train names labels pos, neg, and label_names names them otherwise: good, bad."
+    # However they are spelled; whole numbers among the values are those of the column.
+    assert read(path, label_names=["Neg", " POS"])[0]["label"].tolist() == [1, 0] * 5
+    assert read(path, label_names=["a", "b"], data={"values": [1, 0]})[0]["label"].tolist() == [1, 0] * 5
+    with pytest.raises(UserError, match=r"label_names is \['neg', 'other'\], but .* names its labels \['pos', 'neg'\]"):
+        read(path, label_names=["neg", "other"])
+    names = {"train": ["pos", "neg"]}
+    assert compare_names(names, ["pos", "neg"]) == []
+    assert compare_names(names, ["good", "bad"]) == [
+        "The file of data.train names its labels pos, neg, and label_names names them good, bad."
     ]
 
 
 def test_labels_that_typing_made_are_told(tmp_path):
     (tmp_path / "a.csv").write_text("text,label\n" + "a,Positive\n" + "b,positive\n" * 9 + "c,negative\n" * 9)
     (note,) = look_at(str(tmp_path / "a.csv"), "text", "label").notes
-    assert note.startswith("The labels 'Positive' (1 rows) and 'positive' (9 rows) differ in capitals or spaces alone")
+    assert note.startswith(
+        "The labels 'Positive' (1) and 'positive' (9) differ in capitals, spaces or the spelling of a"
+    )
 
 
 def test_the_predictions_for_a_json_array_are_one(tmp_path):
@@ -242,3 +251,62 @@ def test_the_predictions_for_a_json_array_are_one(tmp_path):
         for chunk, places in table.chunks(7):
             write(chunk, {"prediction": ["yes"] * len(places)})
     assert json.loads((tmp_path / "out.json").read_text()) == [{**record, "prediction": "yes"} for record in RECORDS]
+
+
+SWALLOWED = {
+    "a blank line after each row": "".join(f"{line}\n\n" for line in UNQUOTED.splitlines()),
+    "an odd label within": UNQUOTED.replace("plain\t1", "plain\tpo s"),
+    "a missing label within": UNQUOTED.replace("plain\t1\n", "plain\t\n"),
+    "names for labels": UNQUOTED.replace("\t0", "\tneg").replace("\t1", "\tpos"),
+}
+
+
+@pytest.mark.parametrize("name", SWALLOWED)
+@pytest.mark.parametrize("label_first", [False, True])
+def test_rows_that_quotes_swallow_are_found_whatever_else_is_odd(tmp_path, name, label_first):
+    lines = [line.split("\t") for line in ("text\tlabel\n" + SWALLOWED[name]).splitlines()]
+    (tmp_path / "a.tsv").write_text("".join("\t".join(line[::-1] if label_first else line) + "\n" for line in lines))
+    with pytest.raises(UserError, match=r"has quotes that open in one row and close in another"):
+        read(tmp_path / "a.tsv", label_names=["neg", "pos"] if "names" in name else ["0", "1"])
+
+
+@pytest.mark.parametrize("text", ["Dear John\nbye, you", "Total, 5\nend", "a\rb\nc", "one, two\nthree, four"])
+@pytest.mark.parametrize("columns", [["text", "label"], ["label", "text"]], ids=" ".join)
+def test_texts_that_span_lines_are_no_rows_wherever_the_label_stands(tmp_path, text, columns):
+    table = pd.DataFrame({"text": [text] * 20, "label": ["neg", "pos"] * 10})
+    table[columns].to_csv(tmp_path / "a.csv", index=False, quoting=csv.QUOTE_NONNUMERIC)
+    assert read(tmp_path / "a.csv", label_names=["neg", "pos"])[0]["text"].tolist() == [text] * 20
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '[{"text": "a", "label": 0}]\n[{"text": "b", "label": 1}]',
+        '[{"text": "a", "label": 0}]\nmore',
+        '[{"text": "a", "label": 0} {"text": "b", "label": 1}]',
+        '[{"text": "a", "label": 0},, {"text": "b"}]',
+        '[{"text": "a", "label": 0},]',
+    ],
+)
+def test_nothing_behind_or_between_the_items_of_an_array_is_passed_over(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError, match=r"line \d (has something|is not JSON)"):
+        read(tmp_path / "a.json")
+
+
+def test_every_row_of_a_table_to_predict_on_is_one(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tlabel\na\t1\n\t\nb\t2\n  \t \n")
+    assert sum(len(rows) for rows, _ in open_table(str(tmp_path / "a.tsv")).chunks(5)) == 4
+
+
+def test_a_folder_that_links_to_itself_is_read_once(tmp_path):
+    for label in ("0", "1"):
+        (tmp_path / "texts" / label).mkdir(parents=True)
+        (tmp_path / "texts" / label / "a.txt").write_text("a text")
+    (tmp_path / "texts" / "0" / "again").symlink_to(tmp_path / "texts" / "0")
+    assert len(read(tmp_path / "texts")[0]) == 2
+
+
+def test_rows_without_a_label_are_counted_by_the_survey(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\n" + "a,0\nb,1\n" * 5 + ",\nc,\n")
+    assert look_at(str(tmp_path / "a.csv"), "text", "label").empty >= 2

@@ -208,10 +208,12 @@ def test_a_mistake_gets_its_sentence(folder, name):
 
 
 def test_names_of_labels_in_another_order_than_the_file_s_own_are_refused():
-    files = {"train": {"name": "train.parquet", "class_names": ["neg", "pos"]}}
-    with pytest.raises(UserError, match=r"label_names is \['pos', 'neg'\], but train.parquet .* names them"):
+    files = {"train": ["neg", "pos"]}
+    with pytest.raises(UserError, match=r"label_names is \['pos', 'neg'\], but the file of data.train names its"):
         check_names(files, ["pos", "neg"], None)
-    for names, values in ((["neg", "pos"], None), (["bad", "good"], None), (["pos", "neg"], ["pos", "neg"])):
+    with pytest.raises(UserError, match=r"take these names in this order"):
+        check_names(files, ["neg", "good"], None)
+    for names, values in ((["neg", "pos"], None), (["bad", "good"], None), (["pos", "neg"], [1, 0])):
         check_names(files, names, values)
 
 
