@@ -63,9 +63,6 @@ DATA_TEXT = data_text(SETTINGS)
 SPLIT_KEY = split_key(SETTINGS, DATA_TEXT)
 TIMED = timed_key(SETTINGS, ENCODER_TEXT, SPLIT_KEY)
 
-# This ends the shell line of a job that has notes for the user: it shows them on the terminal, besides in its log.
-SHOW_NOTES = " && {{ grep '^Note: ' {log:q} >&2 || true; }}"
-
 CELLS = table_of_runs(SETTINGS.grids)
 GRID = Paramspace(CELLS)
 

@@ -1,6 +1,7 @@
 # From the source to tokenized splits.
 # Needs: the installed package, files, addresses or the Hub that the config names; the encoder's folder or the Hub.
 # Makes: encoder/, data/source/, data/{train,validation,test}.parquet, data/rows.json, data/examination.json, tokens/, checked/<mode>.txt
+# Lines of a log that begin with "Note: " are shown on the terminal too.
 # Only fetch_data and fetch_encoder use the network, and only where the config names addresses or the Hub.
 
 from bitsweep.workflow.rule_params import official_splits
@@ -29,7 +30,7 @@ rule fetch_data:
         code=fingerprint("fetch_data"),
     shell:
         "python -m scripts.fetch_data --data {params.data:q} --labels {params.labels} --output {params.folder:q}"
-        " > {log:q} 2>&1" + SHOW_NOTES
+        " > {log:q} 2>&1 && {{ grep '^Note: ' {log:q} >&2 || true; }}"
 
 
 rule fetch_encoder:
@@ -100,7 +101,8 @@ rule tokenize_split:
     shell:
         "python -m scripts.tokenize_split --rows {input.rows:q} --split {wildcards.split} --limit {params.limit}"
         " --encoder {params.encoder:q} --max-length {params.max_length} --labels {params.labels}"
-        ' --allow-unreadable "$BITSWEEP_ALLOW_UNREADABLE" --output {output:q} > {log:q} 2>&1' + SHOW_NOTES
+        ' --allow-unreadable "$BITSWEEP_ALLOW_UNREADABLE" --output {output:q} > {log:q} 2>&1'
+        " && {{ grep '^Note: ' {log:q} >&2 || true; }}"
 
 
 rule examine_data:

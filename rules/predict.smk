@@ -56,4 +56,5 @@ rule predict_file:
     shell:
         "python -m scripts.predict_file --classifiers {params.folder:q} {params.mode}"
         " --input {input.table:q} --columns {params.columns:q} {params.quoting} --precision {input.precision:q} --threads {threads}"
-        " --gpu-percent {resources.gpu_percent} --output {output:q} > {log:q} 2>&1" + SHOW_NOTES
+        " --gpu-percent {resources.gpu_percent} --output {output:q} > {log:q} 2>&1"
+        " && {{ grep '^Note: ' {log:q} >&2 || true; }}"

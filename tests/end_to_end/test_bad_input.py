@@ -4,7 +4,7 @@ from tests.helpers.bad_input import BASE, SENTENCES, table
 
 
 def test_a_mistake_in_the_data_stops_the_real_workflow_before_any_training(workspace):
-    (workspace.folder / "rows.csv").write_text(table("a,1.0"))
+    (workspace.folder / "rows.csv").write_text(table("a,1.5"))
     config = workspace.config("mistaken", data=BASE["data"], limit={})
     done = workspace.snakemake("--cores", "2", "--configfile", config)
     assert done.returncode != 0

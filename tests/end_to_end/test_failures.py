@@ -38,7 +38,7 @@ def test_the_last_line_is_the_sentence_of_what_failed(mistaken, logger):
 
 
 def test_each_of_several_sentences_is_said(mistaken):
-    (mistaken.folder / "rows.csv").write_text(table("a,1.0"))
+    (mistaken.folder / "rows.csv").write_text(table("a,1.5"))
     (mistaken.folder / "models" / "bert-tiny" / "tokenizer.json").write_text("{}")
     done = mistaken.snakemake(*CALL)
     assert done.returncode == 1

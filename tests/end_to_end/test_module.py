@@ -88,7 +88,7 @@ def test_a_damaged_file_is_noted_and_made_anew_and_a_call_beside_it_is_refused(m
         assert "Error: Another call works on results/small in this folder" in done.stdout
     done = mine.snakemake("results/small/selection.json", "--cores", "2")
     assert done.returncode == 0, done.stdout
-    assert "It is set aside as .selection.json.set-aside and made anew." in done.stdout
+    assert "It is set aside as .selection.json.set-aside, to be made anew." in done.stdout
     assert selection.read_bytes() == whole
 
 

@@ -53,7 +53,7 @@ def test_five_answers_make_a_config(newcomer, monkeypatch):
     workspace, screen, _ = newcomer
     for part in (f"[{COLUMNS[1]}]", f"[{COLUMNS[2]}]", "[models/bert-tiny]", "300 rows, 2 labels", f"{LABELS[1]}: 100"):
         assert part in screen
-    for part in ("none.csv cannot be read", "no column 'text'", "has the texts: name", "no such folder", "is 'soon'"):
+    for part in ("none.csv cannot be read", "a column that ", "has the texts: name", "no such folder", "is 'soon'"):
         assert part in screen
     assert "Wrote configs/my-1st-reviews.yaml: " in screen
     assert " MB in results/my-1st-reviews/" in screen

@@ -42,7 +42,7 @@ CONTENTS = """
   const list = document.querySelector("nav ul"), main = document.querySelector("main");
   const beside = () => list.getBoundingClientRect().right <= main.getBoundingClientRect().left;
   scrollTo(0, document.body.scrollHeight);
-  await wait(200);
+  for (let turn = 0; turn < 100 && !document.querySelector("nav [aria-current]"); turn++) await wait(20);
   const { top, bottom } = list.getBoundingClientRect();
   Object.assign(seen, { beside: beside(), inView: top >= 0 && bottom <= innerHeight });
   seen.marked = [...document.querySelectorAll("nav [aria-current]")].length;
