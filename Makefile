@@ -3,6 +3,7 @@
 # make explain  says which jobs a call would run, and why (CONFIG=configs/imdb.yaml for another experiment)
 # make test     sets up .venv and runs the tests
 # make test-quick   those that run no Snakemake: under two minutes
+# make test-slow    the few that make test leaves to CI: some minutes, on a Slurm and through a submit command
 # make check    formatting and lint, as CI runs them
 # make benchmark   compares with transformers.Trainer (QUICK=1: a smaller sample); see benchmarks/README.md
 # make lock     writes requirements.lock and envs/bitsweep.yaml anew from requirements.in
@@ -18,7 +19,7 @@ BIN := .venv/bin
 # A progress bar where there is a terminal to draw it on.
 PROGRESS := $(if $(shell test -t 2 && echo yes),--logger rich)
 
-.PHONY: run new explain setup test test-quick check benchmark lock
+.PHONY: run new explain setup test test-quick test-slow check benchmark lock
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES) $(PROGRESS)
@@ -51,7 +52,10 @@ PYTEST = $(BIN)/python -m pytest --dist loadfile --no-loadscope-reorder \
   --numprocesses $$($(BIN)/python -c "import os; print(min(4, (os.cpu_count() or 1) + 1))")
 
 test: setup
-	$(PYTEST)
+	$(PYTEST) -m "not slow"
+
+test-slow: setup
+	$(PYTEST) -m slow
 
 test-quick: setup
 	$(PYTEST) --ignore tests/end_to_end

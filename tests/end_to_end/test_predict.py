@@ -137,7 +137,7 @@ def test_braces_in_names_of_columns_and_labels_are_no_wildcards(workspace):
     config = yaml.safe_load((ROOT / "configs" / "small.yaml").read_text())
     config["data"] = {"source": "files", "train": "mine.csv", "text": "{body}", "label": "label"}
     config["label_names"] = ["{a}", "b"]
-    (workspace.folder / "mine.csv").write_text("{body},label\nx,{a}\ny,b\n")
+    (workspace.folder / "mine.csv").write_text("{body},label\n" + "x,{a}\ny,b\n" * 10)
     (workspace.folder / "braces.yaml").write_text(yaml.safe_dump(config))
     arguments = ("--configfile", "braces.yaml", "--config", "input=mine.csv")
     assert {"export_mode mode=full", "predict_file"} <= workspace.plan("export", "predict", *arguments)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from pandas.testing import assert_frame_equal
 
 from tests.helpers.compared_files import compared_files
@@ -23,6 +24,7 @@ def submit_commands(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_sweep_through_a_submit_command_equals_a_local_one(workspace, exported, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(submit_commands(tmp_path / "commands")), prepend=":")
     profile = ["--profile", "profiles/cluster-generic", "--cores", "2", "--seconds-between-status-checks", "1"]

@@ -235,6 +235,7 @@ def test_a_killed_snakemake_is_followed_up_by_the_next_call(slurm, workspace, sl
     assert compared_files(workspace.folder / "results" / "slow") == slow
 
 
+@pytest.mark.slow
 def test_faults_of_jobs_nodes_and_controller_change_nothing(slurm, workspace, slow, tmp_path):
     """A pending and a running job cancelled, one over its time, one over its memory, a node down, a controller anew."""
     call = [*PROFILE, "--configfile", slow_config(workspace), "--group-components", "runs=1", "--retries", "4"]
