@@ -37,7 +37,7 @@ def clean(
         full = [row for row in range(len(table.places)) if not lacks_something(table, row, keys)]
         if left_out := len(table.places) - len(full):
             what = "row without a text or a label is" if left_out == 1 else "rows without a text or a label are"
-            notes.append(f"{left_out:,} {what} left out of {table.name} (data.empty).")
+            notes.append(f"{left_out:,} {what} left out of {table.name}, as data.empty says.")
             table = table.take(full)
         if not full:
             raise UserError(

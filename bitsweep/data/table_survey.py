@@ -24,10 +24,10 @@ MAX_CLASSES = 1000
 
 @dataclass
 class Survey:
-    """A table's rows, its labels' counts in their order, a sample of its texts (or pairs), and how many lack one.
+    """A table's rows, its labels' counts in their order, and a sample of its texts (or pairs).
 
-    `class_names` are the names of labels 0, 1, ... that the file itself gives, if it does; `notes` says what was passed
-    over.
+    `empty` is how many rows lack a text or a label. `class_names` are the names of labels 0, 1, ... that the file
+    itself gives, if it does; `notes` says what was passed over.
     """
 
     rows: int
@@ -49,20 +49,21 @@ def look_at(path: str, text: str, label: str, pair: str | None = None, quoting: 
     `quoting` is as the config has it.
     """
     reading = Reading(quoting, key="--quoting")
-    table, columns = open_table(path, reading), [text, *filter(None, [pair])]
-    keys = {"text": text, "label": label, **({"pair": pair} if pair else {})}
-    keys = need_columns(table, keys, "--")
+    table = open_table(path, reading)
+    keys = need_columns(table, {"text": text, "label": label, **({"pair": pair} if pair else {})}, "--")
     label, columns = keys["label"], [name for key, name in keys.items() if key != "label"]
     counts: Counter = Counter()
     random, sample, empty, rows, unlabelled = generator(0, "survey"), [], 0, 0, []
     for chunk, places in table.chunks(CHUNK):
         texts = list(zip(*(as_texts(table.values(chunk, column), places) for column in columns), strict=True))
-        empty += sum(not all(part.strip() for part in parts) for parts in texts)
         labels = table.values(chunk, label)
         if quoting != "none":
             check_labels(labels, places.__getitem__)
         found = [as_label(value, place) for value, place in zip(labels, places, strict=True)]
         unlabelled += [place for value, place in zip(found, places, strict=True) if value is None]
+        empty += sum(
+            value is None or not all(part.strip() for part in parts) for value, parts in zip(found, texts, strict=True)
+        )
         counts.update(value for value in found if value is not None)
         if len(counts) > MAX_CLASSES:
             raise UserError(f"Column {label!r} of {path} has more than {MAX_CLASSES} values: name the labels' column.")
@@ -71,8 +72,7 @@ def look_at(path: str, text: str, label: str, pair: str | None = None, quoting: 
         sample = sorted(sample)[:SAMPLE]
         rows += len(texts)
     check_spans(reading, path, table.columns.index(label), set(map(str, counts)))
-    # Where there are labels enough, rows without one are left out as those without a text are.
-    empty += len(unlabelled) if len(counts) > 1 else 0
+    # Where there are labels enough, rows without one can be left out, as those without a text can.
     if unlabelled and len(counts) < 2:
         others = and_others([place.rpartition(" ")[2] for place in unlabelled])
         raise UserError(f"{unlabelled[0]}{others} {NO_LABEL}: give each row its label, or remove it.")
